@@ -1,0 +1,1 @@
+"""The command line: publish schedules, replay dead letters, look at the archive."""

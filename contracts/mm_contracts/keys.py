@@ -1,0 +1,57 @@
+"""Object keys in the bucket. A key is a function of the plan and the batch, so that a retry overwrites its own object."""
+
+import re
+from typing import Final, NamedTuple
+
+BUCKET: Final = "mars"
+PHOTOS: Final = "photos"
+COORDINATES: Final = "coordinates"
+MANIFESTS: Final = "manifests"
+DATASETS: Final = (PHOTOS, COORDINATES, MANIFESTS)
+
+_STAMP = r"[0-9]{8}T[0-9]{6}Z(?:-[0-9a-z]+)?"
+_PHOTOS = re.compile(rf"^photos/([a-z]+)/mars_rover_photos_batch_sol_([0-9]+)_to_([0-9]+)_({_STAMP})\.json$")
+_OTHER = re.compile(rf"^(coordinates|manifests)/([a-z]+)/mars_rover_(coordinates|manifests)_batch_({_STAMP})\.json$")
+
+
+class ObjectKey(NamedTuple):
+    """What an object's key says. ``rover`` is lower-case; ``sols`` is None but for photos."""
+
+    dataset: str
+    rover: str
+    stamp: str
+    sols: tuple[int, int] | None = None
+
+
+def plan_stamp(creation_timestamp: str, uid: str) -> str:
+    """Return the time part of a plan's keys: ``20251123T125950Z-1a2b3c4d``.
+
+    Args:
+        creation_timestamp: the plan's ``metadata.creationTimestamp``, RFC 3339 in UTC, one-second resolution.
+        uid: the plan's ``metadata.uid``; its first eight digits keep two plans of one second apart.
+    """
+    digits = re.sub(r"[-:]", "", creation_timestamp.removesuffix("Z").partition(".")[0])
+    return f"{digits}Z-{uid.replace('-', '')[:8]}"
+
+
+def photos_key(rover: str, first_sol: int, last_sol: int, stamp: str) -> str:
+    """Return the key of a photo batch of sols ``first_sol``..``last_sol`` (its smallest and largest sol)."""
+    return f"photos/{rover.lower()}/mars_rover_photos_batch_sol_{first_sol}_to_{last_sol}_{stamp}.json"
+
+
+def dataset_key(dataset: str, rover: str, stamp: str) -> str:
+    """Return the key of a rover's manifest or coordinates object."""
+    return f"{dataset}/{rover.lower()}/mars_rover_{dataset}_batch_{stamp}.json"
+
+
+def parse_key(key: str) -> ObjectKey:
+    """Return what an (unescaped) object key says.
+
+    Raises:
+        ValueError: the key is not one of this product's.
+    """
+    if match := _PHOTOS.match(key):
+        return ObjectKey(PHOTOS, match[1], match[4], (int(match[2]), int(match[3])))
+    if (match := _OTHER.match(key)) and match[1] == match[3]:
+        return ObjectKey(match[1], match[2], match[4])
+    raise ValueError(f"{key!r} is not the key of a photos, coordinates or manifests object")

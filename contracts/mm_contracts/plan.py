@@ -1,0 +1,202 @@
+"""The IngestionPlan resource: spec and status. The CRD in ``crds/`` is generated from these models."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from mm_contracts.batch import Dataset
+from mm_contracts.rovers import canonical_rover
+from mm_contracts.sols import parse_sols
+
+GROUP: Final = "martian-moments.io"
+VERSION: Final = "v1alpha1"
+PLURAL: Final = "ingestionplans"
+KIND: Final = "IngestionPlan"
+SHORT_NAME: Final = "iplan"
+
+LABEL_PLAN: Final = f"{GROUP}/plan"
+LABEL_KIND: Final = f"{GROUP}/kind"
+LABEL_BATCH: Final = f"{GROUP}/batch"
+LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
+LABEL_ROVER: Final = f"{GROUP}/rover"
+"""Labels on Jobs and pods. ``kind`` is one of ingest, load, sweep, transform."""
+ANNOTATION_SPEC: Final = f"{GROUP}/spec"
+ANNOTATION_TRACE: Final = f"{GROUP}/trace-id"
+
+DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+"""Durations as Kubernetes users write them: 90s, 15m, 1h30m. Never empty (min length 2)."""
+
+
+class Camel(BaseModel):
+    """Base of the resource's parts: camelCase in YAML, unknown fields refused so that a typo is told."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+def _checked_sols(text: str) -> str:
+    parse_sols(text)
+    return text
+
+
+def parse_duration(text: str) -> int:
+    """Return the seconds in a duration such as ``90s``, ``15m`` or ``1h30m``. Raises ValueError if malformed."""
+    seconds, digits = 0, ""
+    units = {"h": 3600, "m": 60, "s": 1}
+    for char in text:
+        if char.isascii() and char.isdigit():
+            digits += char
+        elif char in units and digits:
+            seconds += int(digits) * units[char]
+            digits = ""
+        else:
+            raise ValueError(f"{text!r} is not a duration: write 90s, 15m or 1h30m")
+    if digits or not text:
+        raise ValueError(f"{text!r} is not a duration: write 90s, 15m or 1h30m")
+    return seconds
+
+
+Duration = Annotated[str, Field(pattern=DURATION, min_length=2, max_length=20)]
+SolText = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*$", min_length=1, max_length=4000),
+    AfterValidator(_checked_sols),
+]
+
+
+class RoverSols(Camel):
+    """A rover and its sols. Each item of ``sols`` is a range, a number, or a comma list that is kept together."""
+
+    name: Annotated[Literal["Perseverance", "Curiosity", "Opportunity", "Spirit"], BeforeValidator(canonical_rover)]
+    sols: list[SolText] = Field(default_factory=list, max_length=5000)
+
+
+class BatchLimits(Camel):
+    """How a plan is cut into batches."""
+
+    max_sols: int = Field(default=10, ge=1, le=1000, description="Most sols in one batch (one Job).")
+    max_photos: int = Field(
+        default=4000,
+        ge=1,
+        le=100_000,
+        description="About how many photos one batch may hold, where the manifest is known.",
+    )
+
+
+class RetryPolicy(Camel):
+    """How often and when a failed batch is tried again: backoff * 2^(attempt-1), at most maxBackoff, with jitter."""
+
+    limit: int = Field(default=4, ge=0, le=20, description="Retries of one batch after its first attempt.")
+    backoff: Duration = Field(default="10s", description="Wait before the first retry.")
+    max_backoff: Duration = Field(default="10m", description="Longest wait between two tries.")
+
+
+class PlanSpec(Camel):
+    """What to ingest."""
+
+    dataset: Dataset = Field(default="photos", description="photos, manifests or coordinates.")
+    rovers: list[RoverSols] = Field(min_length=1, max_length=4, description="Rovers, each with its sols.")
+    batch: BatchLimits = Field(default_factory=BatchLimits)
+    parallelism: int = Field(default=4, ge=1, le=100, description="Most Jobs of this plan at a time.")
+    retry: RetryPolicy = Field(default_factory=RetryPolicy)
+    priority: int = Field(default=0, ge=-1000, le=1000, description="Plans of higher priority get free slots first.")
+    suspend: bool = Field(default=False, description="True: no new Jobs, running ones are suspended.")
+    source: str = Field(default="", max_length=63, description="A configured source's name; empty is the default one.")
+    active_deadline: Duration = Field(default="15m", description="Longest run of one Job.")
+    ttl_after_finished: Duration = Field(default="168h", description="How long a finished plan is kept.")
+    queue_name: str = Field(default="", max_length=253, description="Kueue LocalQueue for the Jobs; empty is none.")
+
+    @model_validator(mode="after")
+    def _sols_fit_dataset(self) -> "PlanSpec":
+        for rover in self.rovers:
+            if self.dataset == "photos" and not rover.sols:
+                raise ValueError(f"rover {rover.name} names no sols: a photos plan needs sols such as '0-99'")
+            if self.dataset != "photos" and rover.sols:
+                raise ValueError(f"a {self.dataset} plan takes no sols: leave out those of {rover.name}")
+        names = [rover.name for rover in self.rovers]
+        if len(set(names)) != len(names):
+            raise ValueError("a rover is named twice: put all its sols in one entry")
+        return self
+
+
+class BatchRecord(Camel):
+    """A batch worth a record: running, waiting for a retry, or failed for good. Done ones are only counted."""
+
+    batch: int
+    rover: str
+    sols: str = ""
+    state: Literal["Active", "Waiting", "Failed"]
+    attempts: int = 0
+    reason: str | None = None
+    message: str | None = None
+    advice: str | None = None
+    next_attempt: str | None = None
+    job: str | None = None
+    log_tail: str | None = None
+    last_attempt: str | None = None
+
+
+class BatchCounts(Camel):
+    """How many batches there are in each state."""
+
+    total: int = 0
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    waiting: int = 0
+
+
+class Condition(Camel):
+    """A Kubernetes condition, https://github.com/kubernetes/community API conventions, with a machine reason."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str = ""
+    last_transition_time: str = ""
+    observed_generation: int | None = None
+
+
+class DroppedSols(Camel):
+    """Sols of this plan that another live plan covers already."""
+
+    rover: str
+    sols: str
+    plan: str
+
+
+class PlanStatus(Camel):
+    """What became of a plan. Bounded: counts, and records only of batches that still matter."""
+
+    observed_generation: int | None = None
+    phase: Literal["Pending", "Running", "Suspended", "Complete", "Failed", "Invalid"] = "Pending"
+    reason: str = ""
+    conditions: list[Condition] = Field(default_factory=list)
+    batches: BatchCounts = Field(default_factory=BatchCounts)
+    done: str = ""
+    """Indexes of succeeded batches, written as sol texts are: ``0-12,15``."""
+    progress: str = ""
+    """``done/total`` for people."""
+    rovers: str = ""
+    """Rovers' names, for the printer column."""
+    sols: int = 0
+    photos: int = 0
+    bytes: int = 0
+    requests: int = 0
+    records: list[BatchRecord] = Field(default_factory=list)
+    dropped: list[DroppedSols] = Field(default_factory=list)
+    rejected_tasks: int = 0
+    started_at: str | None = None
+    finished_at: str | None = None
+    trace_id: str = ""
+
+
+def plan_manifest(name: str, namespace: str, spec: PlanSpec, **metadata: Any) -> dict[str, Any]:
+    """Return a plan as an API object (a dict for YAML or the API client); ``metadata`` joins labels, annotations."""
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": namespace, **metadata},
+        "spec": spec.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+        | {"rovers": [r.model_dump(by_alias=True, exclude_defaults=True, mode="json") for r in spec.rovers]},
+    }

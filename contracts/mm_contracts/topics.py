@@ -1,0 +1,46 @@
+"""Kafka topics, dead-letter topics and headers."""
+
+import re
+import secrets
+from typing import Final
+
+SCHEDULING: Final = "ingestion-scheduling"
+OBJECT_EVENTS: Final = "minio-events"
+LOAD_COMPLETE: Final = "snowflake-load-complete"
+TOPICS: Final = (SCHEDULING, OBJECT_EVENTS, LOAD_COMPLETE)
+
+TRACEPARENT: Final = "traceparent"
+"""Header that carries the trace id: W3C Trace Context, https://www.w3.org/TR/trace-context/."""
+
+DLQ_TOPIC: Final = "dlq-topic"
+DLQ_PARTITION: Final = "dlq-partition"
+DLQ_OFFSET: Final = "dlq-offset"
+DLQ_REASON: Final = "dlq-reason"
+DLQ_MESSAGE: Final = "dlq-message"
+"""Headers of a dead letter: where the original bytes came from, a machine reason and a sentence."""
+
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Return the topic that keeps the messages of ``topic`` which could not be understood."""
+    return f"{topic}.dlq"
+
+
+def new_trace_id() -> str:
+    """Return a new random trace id: 32 lower-case hexadecimal digits, never all zero."""
+    return secrets.token_hex(16)
+
+
+def traceparent(trace_id: str) -> str:
+    """Return a ``traceparent`` header value that carries the trace id on with a new span id."""
+    return f"00-{trace_id}-{secrets.token_hex(8)}-01"
+
+
+def trace_id_of(header: str | bytes | None) -> str | None:
+    """Return the trace id in a ``traceparent`` header value, or None if there is none or it is malformed."""
+    if header is None:
+        return None
+    text = header.decode("ascii", "replace") if isinstance(header, bytes) else header
+    match = _TRACEPARENT.match(text.strip())
+    return match.group(1) if match and set(match.group(1)) != {"0"} else None
