@@ -1,0 +1,53 @@
+"""Reaching services of the cluster from this machine through ``kubectl port-forward``."""
+
+import base64
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+_FORWARDING = re.compile(r"^Forwarding from 127\.0\.0\.1:([0-9]+) ->")
+
+
+@contextmanager
+def port_forward(kubectl: Sequence[str], target: str, port: int) -> Iterator[int]:
+    """Yield a local port that leads to ``port`` of ``target`` (``svc/mars-warehouse``) while the context lasts.
+
+    Raises:
+        RuntimeError: kubectl ended before it forwarded; its own words are in the message.
+    """
+    process = subprocess.Popen(
+        [*kubectl, "port-forward", "--address", "127.0.0.1", target, f":{port}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        heard = []
+        for line in process.stdout:
+            heard.append(line.strip())
+            if match := _FORWARDING.match(line):
+                yield int(match.group(1))
+                return
+        raise RuntimeError(f"cannot reach {target} in the cluster: {' '.join(heard) or 'kubectl said nothing'}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def secret_values(kubectl: Sequence[str], name: str) -> dict[str, str]:
+    """Return the decoded values of a Secret. Raises CalledProcessError when it cannot be read."""
+    answer = subprocess.run([*kubectl, "get", "secret", name, "-o", "json"], check=True, capture_output=True, text=True)
+    data: dict[str, Any] = json.loads(answer.stdout).get("data") or {}
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def config_values(kubectl: Sequence[str], name: str) -> dict[str, str]:
+    """Return the values of a ConfigMap. Raises CalledProcessError when it cannot be read."""
+    answer = subprocess.run(
+        [*kubectl, "get", "configmap", name, "-o", "json"], check=True, capture_output=True, text=True
+    )
+    return dict(json.loads(answer.stdout).get("data") or {})
