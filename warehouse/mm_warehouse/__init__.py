@@ -1,0 +1,1 @@
+"""The embedded warehouse: Snowflake's wire protocol over DuckDB."""

@@ -1,0 +1,107 @@
+"""One SQL statement from text to outcome: parse, adapt, lock, run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from fakesnow.dialect import parse_one
+from fakesnow.statement_type import statement_type_id
+from sqlglot import Expr, exp
+
+from mm_warehouse.cursor import WarehouseCursor
+from mm_warehouse.dialect.unsupported import replace_statement, strip_leading_comments
+from mm_warehouse.errors import SqlError
+from mm_warehouse.locks import TableName
+from mm_warehouse.results import Description
+from mm_warehouse.session import Session
+
+_DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment, exp.TruncateTable)
+_WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
+_SUCCESS = "SELECT 'Statement executed successfully.' AS \"status\""
+
+
+@dataclass
+class Outcome:
+    """What a statement gave."""
+
+    query_id: str
+    type_id: int
+    table: pa.Table | None
+    description: Description
+    rowcount: int
+    translated: Expr | None = None
+
+
+def run(session: Session, text: str, params: list[Any] | dict[str, Any] | None = None) -> Outcome:
+    """Run the statement `text` for `session`; `params` are bound to its placeholders.
+
+    Raises:
+        SqlError, duckdb.Error, snowflake.connector.errors.Error, sqlglot errors: it failed; see `as_sql_error`.
+    """
+    text = replace_statement(strip_leading_comments(text))
+    connection = session.connection
+    if connection.variables._variables:
+        text = connection.variables.inline_variables(text)
+    expression = parse_one(text)
+    type_id = statement_type_id(expression)
+    if isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback):
+        _transaction_statement(session, expression)
+        return _run_on_cursor(connection.cursor(), parse_one(_SUCCESS), None, type_id)
+    duck = session.duck
+    duck.check_usable()
+    cursor = connection.cursor()
+    cursor.check_db_and_schema(expression)
+    if isinstance(expression, _DDL):
+        duck.commit()
+    for sql in session.temporary.redirect(expression, connection.database, connection.schema):
+        duck.execute(sql)
+    if isinstance(expression, _WRITES) and not connection.commits_itself:
+        duck.begin()
+    session.locks.acquire(session, _written_tables(session, expression))
+    try:
+        return _run_on_cursor(cursor, expression, params, type_id)
+    finally:
+        if not duck.active:
+            session.locks.release(session)
+
+
+def _run_on_cursor(
+    cursor: WarehouseCursor, expression: Expr, params: list[Any] | dict[str, Any] | None, type_id: int
+) -> Outcome:
+    cursor.run(expression, params)
+    table = cursor._arrow_table
+    return Outcome(
+        query_id=cursor._sfqid or "",
+        type_id=type_id,
+        table=table,
+        description=cursor.duck_description,
+        rowcount=int(cursor._rowcount or 0),
+        translated=cursor._last_transformed,
+    )
+
+
+def _transaction_statement(session: Session, expression: Expr) -> None:
+    if isinstance(expression, exp.Transaction):
+        session.duck.begin()
+    elif isinstance(expression, exp.Commit):
+        session.duck.commit()
+    else:
+        session.duck.rollback()
+
+
+def _written_tables(session: Session, expression: Expr) -> Iterator[TableName]:
+    """The tables that Snowflake would lock for this statement. INSERT and COPY only append, so they lock none."""
+    if not isinstance(expression, exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
+        return
+    targets = expression.expressions if isinstance(expression, exp.TruncateTable) else [expression.this]
+    for target in targets:
+        if not isinstance(target, exp.Table):
+            raise SqlError("001003", "42000", "The statement does not name the table that it changes.")
+        yield (
+            (target.catalog or session.connection.database or "").upper(),
+            (target.db or session.connection.schema or "").upper(),
+            target.name.upper(),
+        )

@@ -1,0 +1,133 @@
+"""A session's DuckDB connection with Snowflake's rules about transactions.
+
+* A DuckDB transaction that met an error is dead, and its COMMIT "succeeds" by rolling back. Here COMMIT then fails,
+  so nobody takes lost rows for stored ones.
+* Snowflake commits an open transaction before DDL; DuckDB would take DDL into it.
+* A write-write conflict of a single statement is tried again: Snowflake would have made it wait.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+
+from mm_warehouse.errors import TRANSACTION_ABORTED, SqlError, is_write_conflict
+
+_TRIES = 200
+_LONGEST_PAUSE = 0.2
+
+
+class TransactionalConnection:
+    """A DuckDB connection that knows whether a transaction is open. One thread at a time.
+
+    Handed to fakesnow in the place of the real connection, hence the pass-through of all other attributes.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, on_end: Callable[[], None]) -> None:
+        """`on_end` is called after each transaction's end, to release what it held."""
+        self._connection = connection
+        self._on_end = on_end
+        self._pause = threading.Event()
+        self.active = False
+        self.aborted = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, query: Any, parameters: Any = None) -> Any:
+        """Run one DuckDB statement.
+
+        Raises:
+            duckdb.Error: it failed. Inside a transaction that is the transaction's end, whatever comes.
+        """
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._connection.execute(query, parameters)
+            except duckdb.Error as error:
+                if self.active:
+                    self.aborted = True
+                    raise
+                if attempt == _TRIES or not is_write_conflict(error):
+                    raise
+                # Waiting on an event that nobody sets is the pause that `close` can cut short.
+                self._pause.wait(random.uniform(0.2, 1.0) * min(0.002 * attempt, _LONGEST_PAUSE))
+        raise AssertionError("unreachable")
+
+    def begin(self) -> None:
+        """Open a transaction; nothing if one is open, as in Snowflake."""
+        if not self.active:
+            self._connection.execute("BEGIN TRANSACTION")
+            self.active, self.aborted = True, False
+
+    def commit(self) -> None:
+        """Commit the open transaction; nothing if there is none.
+
+        Raises:
+            SqlError: an earlier statement of it had failed, so it was rolled back.
+            duckdb.Error: DuckDB refused the commit; nothing of it was stored.
+        """
+        if not self.active:
+            return
+        if self.aborted:
+            self.rollback()
+            raise SqlError(
+                TRANSACTION_ABORTED,
+                "25000",
+                "An earlier statement of this transaction failed, so it was rolled back: nothing of it is stored. "
+                "Run it again from BEGIN.",
+            )
+        try:
+            self._connection.execute("COMMIT")
+        except duckdb.Error:
+            self.rollback()
+            raise
+        self._ended()
+
+    def rollback(self) -> None:
+        """Roll the open transaction back; nothing if there is none."""
+        if not self.active:
+            return
+        try:
+            self._connection.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            pass  # DuckDB had already ended it
+        finally:
+            self._ended()
+
+    def abandon(self) -> bool:
+        """Roll an open transaction back without its client's word; its next COMMIT or statement fails.
+
+        Returns whether there was one that was still of use.
+        """
+        if not self.active or self.aborted:
+            return False
+        self.rollback()
+        self.active = self.aborted = True
+        return True
+
+    def check_usable(self) -> None:
+        """Refuse further work in a transaction that can only be rolled back.
+
+        Raises:
+            SqlError: the open transaction is aborted.
+        """
+        if self.aborted:
+            raise SqlError(
+                TRANSACTION_ABORTED, "25000", "An earlier statement of this transaction failed: send ROLLBACK first."
+            )
+
+    def close(self) -> None:
+        """Roll back and close."""
+        self._pause.set()
+        try:
+            self.rollback()
+        finally:
+            self._connection.close()
+
+    def _ended(self) -> None:
+        self.active = self.aborted = False
+        self._on_end()
