@@ -23,6 +23,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "RateLimited"
     BAD_RESPONSE = "BadResponse"
     UNAUTHORIZED = "Unauthorized"
+    GATE_UNREACHABLE = "GateUnreachable"
     SOL_NOT_PROMISED = "SolNotPromised"
     PHOTO_COUNT_MISMATCH = "PhotoCountMismatch"
     CAMERA_MISMATCH = "CameraMismatch"

@@ -1,0 +1,1 @@
+"""What the three Jobs share: settings from the environment, log lines, their last word, and their clients."""

@@ -1,0 +1,108 @@
+"""Plain S3: read, write and list objects of the one bucket. boto3 costs half a second and is imported on first use."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mm_contracts.keys import BUCKET
+from mm_contracts.reasons import ExitCode, Reason
+
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.env import optional
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Stored(NamedTuple):
+    """An object's content, its ETag without quotes and its user metadata (lower-case names)."""
+
+    body: bytes
+    etag: str
+    metadata: dict[str, str]
+
+
+class Bucket:
+    """The configured bucket. Every error becomes ``JobError`` StorageError with a sentence."""
+
+    def __init__(self) -> None:
+        self.name = optional("S3_BUCKET", BUCKET)
+        self._endpoint = optional("S3_ENDPOINT_URL")
+        self._client: S3Client | None = None
+
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str]) -> str:
+        """Write an object whole, or raise JobError; returns its ETag without quotes."""
+        with self._errors(f"write {key}"):
+            answer = self._s3().put_object(
+                Bucket=self.name, Key=key, Body=body, ContentType="application/json", Metadata=dict(metadata)
+            )
+            return answer["ETag"].strip('"')
+
+    def get(self, key: str) -> Stored | None:
+        """Return an object, or None where there is none. Raises JobError."""
+        from botocore.exceptions import ClientError
+
+        with self._errors(f"read {key}"):
+            try:
+                answer = self._s3().get_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                raise
+            return Stored(answer["Body"].read(), answer["ETag"].strip('"'), dict(answer.get("Metadata", {})))
+        return None  # unreachable: _errors either passes or raises; mypy cannot know
+
+    def size(self, key: str) -> tuple[int, str] | None:
+        """Return an object's size in bytes and its ETag, or None where there is none. Raises JobError."""
+        from botocore.exceptions import ClientError
+
+        with self._errors(f"look at {key}"):
+            try:
+                answer = self._s3().head_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                raise
+            return answer["ContentLength"], answer["ETag"].strip('"')
+        return None
+
+    def list(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (key, ETag, size) of all objects in key order. Raises JobError."""
+        with self._errors("list the bucket"):
+            for page in self._s3().get_paginator("list_objects_v2").paginate(Bucket=self.name):
+                for entry in page.get("Contents", []):
+                    yield entry["Key"], entry["ETag"].strip('"'), entry["Size"]
+
+    def _s3(self) -> "S3Client":
+        if self._client is None:
+            import boto3
+            from botocore.config import Config
+
+            config = Config(
+                connect_timeout=5,
+                read_timeout=60,
+                retries={"mode": "standard", "max_attempts": 4},
+                # MinIO and most S3 work-alikes have one address for all buckets.
+                s3={"addressing_style": "path"} if self._endpoint else None,
+                # The default trailing checksum is unknown to some S3 work-alikes; ETag and length already guard.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            )
+            self._client = boto3.client("s3", endpoint_url=self._endpoint or None, config=config)
+        return self._client
+
+    @contextlib.contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            said: Any = error.response.get("Error", {})
+            message = f"the object store refused to {doing}: {said.get('Code')}: {said.get('Message')}"
+            if said.get("Code") == "NoSuchBucket":
+                message += f"; create bucket {self.name}"
+            raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, message) from None
+        except BotoCoreError as error:
+            message = f"the object store did not {doing}: {error}; check that it runs and S3_ENDPOINT_URL is right"
+            raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, message) from None

@@ -1,0 +1,82 @@
+"""``mm-ingest``: fetch one rover's batch from a source and write it to the bucket as one object.
+
+Settings come from the environment; see ``--help``. Imports are counted: a started pod makes its first request after
+little CPU, so that boto3 and pydantic stay out of everything that this module imports (a test holds that).
+"""
+
+import argparse
+import os
+from typing import Any, Final
+
+from mm_contracts.reasons import ExitCode, Reason
+
+from mm_jobs.common import ending
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.env import optional, required
+from mm_jobs.common.log import Log
+from mm_jobs.common.s3 import Bucket
+from mm_jobs.ingest import job
+from mm_jobs.ingest.gate import Gate, OpenGate, OperatorGate
+from mm_jobs.ingest.http import SourceClient
+from mm_jobs.ingest.photos import MOST_THREADS
+from mm_jobs.ingest.spec import BATCH_ENV, SpecError, parse_batch, read_batch, read_source
+
+SOURCES_FILE: Final = "/etc/martian-moments/sources.json"
+
+_EPILOG: Final = f"""
+environment:
+  {BATCH_ENV}            the batch as JSON, where --batch is not given
+  MARS_SOURCES_FILE   configured sources (default {SOURCES_FILE})
+  MARS_GATE_URL       the operator, asked before every request; unset: no gate
+  SOURCE_API_KEY      the source's API key, sent as X-Api-Key; unset: none
+  S3_ENDPOINT_URL, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION
+  MM_TERMINATION_LOG  where the last word goes (default /dev/termination-log)
+  LOG_LEVEL, LOG_FORMAT (text or json)
+
+exit codes: 0 done, 64 bad arguments, 69 source gone, 74 storage error, 75 try again later, 1 anything else
+
+example:
+  mm-ingest --batch '{{"plan":"try","batch":0,"attempt":1,"dataset":"photos","rover":"Curiosity","sols":"0-3",
+    "source":"","stamp":"20251123T125950Z","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}}'
+"""
+
+
+def main() -> None:
+    """Entry point: leaves the process with the contract's exit code."""
+    parser = argparse.ArgumentParser(
+        prog="mm-ingest",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--batch", help=f"the batch: JSON, or a file that holds it (default: ${BATCH_ENV})")
+    arguments = parser.parse_args()
+    log = Log("ingest")
+    ending.run(log, lambda: _run(arguments.batch, log))
+
+
+def _run(argument: str | None, log: Log) -> dict[str, Any]:
+    try:
+        batch = read_batch(argument) if argument else parse_batch(required(BATCH_ENV, "the batch as JSON"))
+        settings = read_source(optional("MARS_SOURCES_FILE", SOURCES_FILE), batch.source)
+    except SpecError as error:
+        raise JobError(ExitCode.BAD_ARGUMENTS, Reason.BAD_ARGUMENTS, str(error)) from None
+    log.bind(plan=batch.plan, batch=batch.batch, attempt=batch.attempt, trace_id=batch.trace_id)
+    log.info("started", dataset=batch.dataset, rover=batch.rover, sols=batch.sols, source=settings.name)
+    client = SourceClient(
+        _gate(settings.name, log),
+        log,
+        timeout=settings.timeout_seconds,
+        api_key=os.environ.get("SOURCE_API_KEY", ""),
+        connections=min(MOST_THREADS, settings.max_concurrency),
+    )
+    return job.run(batch, settings, client, Bucket(), log)
+
+
+def _gate(source: str, log: Log) -> Gate:
+    url = optional("MARS_GATE_URL")
+    return OperatorGate(url, source, log) if url else OpenGate()
+
+
+if __name__ == "__main__":
+    main()
