@@ -12,14 +12,20 @@ _FORWARDING = re.compile(r"^Forwarding from 127\.0\.0\.1:([0-9]+) ->")
 
 
 @contextmanager
-def port_forward(kubectl: Sequence[str], target: str, port: int) -> Iterator[int]:
+def port_forward(kubectl: Sequence[str], target: str, port: int, local_port: int | None = None) -> Iterator[int]:
     """Yield a local port that leads to ``port`` of ``target`` (``svc/mars-warehouse``) while the context lasts.
+
+    Args:
+        kubectl: the command with context and namespace.
+        target: what to reach, as kubectl names it.
+        port: the service's port.
+        local_port: this port and no other, for a server that advertises its address; by default any free one.
 
     Raises:
         RuntimeError: kubectl ended before it forwarded; its own words are in the message.
     """
     process = subprocess.Popen(
-        [*kubectl, "port-forward", "--address", "127.0.0.1", target, f":{port}"],
+        [*kubectl, "port-forward", "--address", "127.0.0.1", target, f"{local_port or ''}:{port}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

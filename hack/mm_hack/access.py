@@ -1,0 +1,38 @@
+"""Running the ``mars`` command line from this machine against the cluster.
+
+What needs the warehouse runs here through a port-forward; what needs Kafka runs inside the operator's pod, where Kafka's
+advertised address is right.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from mm_hack.forward import config_values, port_forward, secret_values
+from mm_hack.venv import ensure_project
+
+WAREHOUSE_COMMANDS = frozenset({"sql", "status", "trace", "warehouse"})
+RELEASE = "mars"
+
+
+@contextmanager
+def archive_command(kubectl: Sequence[str], arguments: Sequence[str]) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yield (command, environment) for a ``mars`` call that needs the warehouse, while its port-forward lasts."""
+    settings = config_values(kubectl, f"{RELEASE}-env")
+    environment = {**os.environ, **{k: v for k, v in settings.items() if k.startswith("SNOWFLAKE_")}}
+    environment |= secret_values(kubectl, f"{RELEASE}-warehouse")
+    command = [str(ensure_project() / "mars"), *arguments]
+    if "SNOWFLAKE_HOST" not in settings:
+        yield command, environment
+        return
+    with port_forward(kubectl, f"svc/{RELEASE}-warehouse", int(settings["SNOWFLAKE_PORT"])) as port:
+        yield command, {**environment, "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(port)}
+
+
+def run_command(kubectl: Sequence[str], arguments: Sequence[str]) -> int:
+    """Run ``mars`` with these arguments against the cluster and return its exit code."""
+    if arguments and arguments[0] in WAREHOUSE_COMMANDS:
+        with archive_command(kubectl, arguments) as (command, environment):
+            return subprocess.run(command, env=environment).returncode
+    return subprocess.run([*kubectl, "exec", "-i", f"deploy/{RELEASE}-operator", "--", "mars", *arguments]).returncode
