@@ -23,6 +23,12 @@ LABEL_ROVER: Final = f"{GROUP}/rover"
 """Labels on Jobs and pods. ``kind`` is one of ingest, load, sweep, transform."""
 ANNOTATION_SPEC: Final = f"{GROUP}/spec"
 ANNOTATION_TRACE: Final = f"{GROUP}/trace-id"
+ANNOTATION_REJECTED: Final = f"{GROUP}/rejected-tasks"
+"""On a schedule-made plan: how many tasks of its schedule could not be used."""
+ANNOTATION_RETRY: Final = f"{GROUP}/retry-now"
+"""Any new value: waiting batches are tried at once, failed ones once more."""
+LABEL_FINISHED: Final = f"{GROUP}/finished"
+"""On plans that have ended; the operator watches only those without it. Remove it to have the plan looked at again."""
 
 DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 """Durations as Kubernetes users write them: 90s, 15m, 1h30m. Never empty (min length 2)."""
@@ -134,6 +140,8 @@ class BatchRecord(Camel):
     job: str | None = None
     log_tail: str | None = None
     last_attempt: str | None = None
+    uncounted: int = 0
+    """Attempts that ended for no fault of the batch (rate limits): they do not use up ``retry.limit``."""
 
 
 class BatchCounts(Camel):
@@ -158,7 +166,7 @@ class Condition(Camel):
 
 
 class DroppedSols(Camel):
-    """Sols of this plan that another live plan covers already."""
+    """Sols of this plan that another live plan covers already; for manifests and coordinates ``sols`` is empty."""
 
     rover: str
     sols: str
@@ -175,6 +183,10 @@ class PlanStatus(Camel):
     batches: BatchCounts = Field(default_factory=BatchCounts)
     done: str = ""
     """Indexes of succeeded batches, written as sol texts are: ``0-12,15``."""
+    failed_batches: str = ""
+    """Indexes of batches that failed for good, written likewise; ``records`` tells of the latest of them."""
+    retry_token: str = ""
+    """The last handled value of the annotation ``martian-moments.io/retry-now``."""
     progress: str = ""
     """``done/total`` for people."""
     rovers: str = ""
