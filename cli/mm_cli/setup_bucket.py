@@ -1,0 +1,123 @@
+"""The bucket and its event notification, by plain S3 calls."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from mm_contracts.keys import BUCKET
+
+from mm_cli.setup_topics import SetupError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NOTIFICATION_ID: Final = "martian-moments"
+EVENTS: Final = ["s3:ObjectCreated:*"]
+DEFAULT_ARN: Final = "arn:minio:sqs::MARS:kafka"
+"""MinIO's name for the Kafka target that MINIO_NOTIFY_KAFKA_*_MARS configures, without a site region."""
+
+_WRITTEN_BY_MINIO: Final = ("ResponseMetadata", "EventBridgeConfiguration")
+
+
+def notification(arn: str) -> dict[str, Any]:
+    """Return the queue configuration that reports every written object to the target ``arn``."""
+    return {"Id": NOTIFICATION_ID, "QueueArn": arn, "Events": list(EVENTS)}
+
+
+def merged(current: dict[str, Any], arn: str) -> dict[str, Any] | None:
+    """Return the bucket's notification configuration with ours in it, or None if it is there already.
+
+    Configurations of others on the same bucket are kept. One of another id with the same target and events would
+    make S3 refuse ours as overlapping, and serves as well: it counts as ours.
+    """
+    queues = current.get("QueueConfigurations", [])
+    for queue in queues:
+        if queue["QueueArn"] == arn and set(queue["Events"]) == set(EVENTS) and "Filter" not in queue:
+            return None
+    kept = [queue for queue in queues if queue.get("Id") != NOTIFICATION_ID and queue["QueueArn"] != arn]
+    others = {key: value for key, value in current.items() if key not in (*_WRITTEN_BY_MINIO, "QueueConfigurations")}
+    return {**others, "QueueConfigurations": [*kept, notification(arn)]}
+
+
+def _client() -> "S3Client":
+    import boto3
+    from botocore.config import Config
+
+    endpoint = os.environ.get("S3_ENDPOINT_URL") or None
+    config = Config(
+        connect_timeout=2,
+        read_timeout=10,
+        retries={"mode": "standard", "max_attempts": 1},
+        s3={"addressing_style": "path"} if endpoint else None,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return boto3.client("s3", endpoint_url=endpoint, config=config)
+
+
+def ensure_bucket(*, arn: str, timeout: float) -> tuple[bool, bool]:
+    """Make the bucket of S3_BUCKET and its notification; safe to repeat.
+
+    Args:
+        arn: the notification target's ARN; empty sets up the bucket alone.
+        timeout: seconds to wait for the object store to answer.
+
+    Returns:
+        Whether the bucket was created, and whether its notification was changed.
+
+    Raises:
+        SetupError: the store did not answer in time or refused.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket = os.environ.get("S3_BUCKET") or BUCKET
+    deadline = time.monotonic() + timeout
+    client = _client()
+    while True:
+        try:
+            return _create(client, bucket), bool(arn) and _notify(client, bucket, arn)
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status < 500 or time.monotonic() >= deadline:
+                raise SetupError(
+                    f"the object store refused to set up bucket {bucket}: {said.get('Code')}: {said.get('Message')}"
+                ) from None
+        except BotoCoreError as error:
+            if time.monotonic() >= deadline:
+                raise SetupError(
+                    f"the object store did not answer: {error}; check that it runs and S3_ENDPOINT_URL is right"
+                ) from None
+        # A refused connection returns at once, and nothing tells when a server begins to listen.
+        time.sleep(0.5)
+
+
+def _create(client: "S3Client", bucket: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        client.head_bucket(Bucket=bucket)
+        return False
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in ("404", "NoSuchBucket"):
+            raise
+    region = client.meta.region_name
+    try:
+        if os.environ.get("S3_ENDPOINT_URL") or region in ("us-east-1", "aws-global"):
+            client.create_bucket(Bucket=bucket)
+        else:
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in ("BucketAlreadyOwnedByYou",):
+            raise
+        return False
+    return True
+
+
+def _notify(client: "S3Client", bucket: str, arn: str) -> bool:
+    current: dict[str, Any] = dict(client.get_bucket_notification_configuration(Bucket=bucket))
+    wanted = merged(current, arn)
+    if wanted is None:
+        return False
+    client.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wanted)  # type: ignore[arg-type]
+    return True
