@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from mm_hack.forward import config_values, port_forward, secret_values
+from mm_hack.places import RELEASE
 from mm_hack.venv import ensure_project
 
 WAREHOUSE_COMMANDS = frozenset({"sql", "status", "trace", "warehouse"})
-RELEASE = "mars"
 
 
 @contextmanager

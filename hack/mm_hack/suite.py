@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mm_hack.venv import REPOSITORY, ensure_project
+from mm_hack.places import REPO
+from mm_hack.venv import ensure_project
 
 CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "--quiet", "."),
@@ -22,10 +23,10 @@ def run_checks(bin_folder: Path) -> bool:
     for check in CHECKS:
         answer = subprocess.run(
             [bin_folder / check[0], *check[1:]],
-            cwd=REPOSITORY,
+            cwd=REPO,
             capture_output=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY / "hack")},
+            env={**os.environ, "PYTHONPATH": str(REPO / "hack")},
         )
         print(f"check {' '.join(check[:2]):<22} {'ok' if answer.returncode == 0 else 'FAILED'}", flush=True)
         if answer.returncode != 0:
@@ -40,7 +41,7 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str]) -> int:
     if not run_checks(bin_folder):
         print("mars: the checks above failed; tests were not run", file=sys.stderr)
         return 1
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "hack")}
+    environment = {**os.environ, "PYTHONPATH": str(REPO / "hack")}
     selection = ["-m", "not cluster and not warehouse"]
     if not unit_only:
         from mm_hack.demo import prepare_cluster
@@ -49,4 +50,4 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str]) -> int:
         environment["MARS_REQUIRE_CLUSTER"] = "1"
         selection = []
     command = [bin_folder / "python", "-m", "pytest", *selection, *pytest_arguments]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment).returncode
+    return subprocess.run(command, cwd=REPO, env=environment).returncode

@@ -6,14 +6,9 @@ import sys
 import venv
 from pathlib import Path
 
+from mm_hack.places import REPO, cache_root
+
 UV_VERSION = "0.13.9"
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def cache_root() -> Path:
-    """Return the folder that holds everything this project caches for the user (XDG Base Directory)."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "martian-moments"
 
 
 def ensure_uv() -> Path:
@@ -40,9 +35,9 @@ def ensure_uv() -> Path:
 
 def ensure_project() -> Path:
     """Return the ``bin`` folder of the project's environment, synced with ``uv.lock``. Quick when nothing changed."""
-    environment = {**os.environ, "UV_PYTHON": sys.executable, "UV_PROJECT_ENVIRONMENT": str(REPOSITORY / ".venv")}
+    environment = {**os.environ, "UV_PYTHON": sys.executable, "UV_PROJECT_ENVIRONMENT": str(REPO / ".venv")}
     environment.pop("PYTHONPATH", None)
     subprocess.run(
-        [ensure_uv(), "sync", "--frozen", "--quiet", "--project", REPOSITORY], env=environment, check=True
+        [ensure_uv(), "sync", "--frozen", "--quiet", "--project", REPO], env=environment, check=True
     )
-    return REPOSITORY / ".venv" / "bin"
+    return REPO / ".venv" / "bin"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mm_hack.access import archive_command
-from mm_hack.progress import RoverArchive, Snapshot, progress_line, summarise
+from mm_hack.snapshot import RoverArchive, Snapshot, progress_line, summarise
 
 POLL_SECONDS = 2.0
 """How often the cluster is looked at."""

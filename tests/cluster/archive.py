@@ -1,0 +1,64 @@
+"""What tests compare of an archive: its rows without when and by which load they came."""
+
+from tests.cluster.system import System, wait_until
+
+PHOTOS = "select rover_name, sol, photo_id, camera_name, img_src, earth_date from silver.fact_photos"
+DRIVES = "select rover_name, sol, from_rmc, to_rmc, length_m from silver.fact_path"
+
+
+def fingerprint(system: System) -> dict[str, list[tuple[object, ...]]]:
+    """Return every photo and drive, sorted."""
+    return {name: sorted(system.sql(query), key=repr) for name, query in (("photos", PHOTOS), ("drives", DRIVES))}
+
+
+def gaps(system: System) -> list[tuple[object, ...]]:
+    """Return (rover, sol, status, attempts, next attempt, reason) of every open gap."""
+    return system.sql(
+        "select rover_name, sol, status, attempts, next_attempt_at, reason from silver.ingestion_planning order by 1, 2"
+    )
+
+
+def duplicates(system: System) -> list[tuple[object, ...]]:
+    """Return photo ids that stand in the archive more than once."""
+    return system.sql("select photo_id, count(*) from silver.fact_photos group by 1 having count(*) > 1")
+
+
+def promised(system: System) -> dict[str, tuple[int, int]]:
+    """Return what the source itself promises, asked anew: rover -> (sols, photos)."""
+    found = {}
+    for rover in ("Perseverance", "Curiosity", "Opportunity", "Spirit"):
+        manifest = system.simulator("GET", f"/mars-photos/api/v1/manifests/{rover}?api_key=DEMO_KEY")["photo_manifest"]
+        found[rover] = (len(manifest["photos"]), manifest["total_photos"])
+    return found
+
+
+def archived(system: System) -> dict[str, tuple[int, int]]:
+    """Return what the archive holds: rover -> (sols, photos)."""
+    rows = system.sql("select rover_name, count(distinct sol), count(*) from silver.fact_photos group by 1")
+    return {str(rover): (int(sols), int(photos)) for rover, sols, photos in rows}
+
+
+def wait_complete(system: System, timeout: float = 420) -> None:
+    """Wait until the archive holds exactly what the source promises, no gap is left and the loop is quiet."""
+
+    def complete() -> bool:
+        return archived(system) == promised(system) and not gaps(system) and not system.active_jobs()
+
+    wait_until(complete, "a complete and quiet archive", timeout, every=3)
+
+
+def wait_quiet(system: System, timeout: float = 300) -> None:
+    """Wait until no Job runs and every plan has ended, seen twice in a row."""
+    seen = 0
+
+    def quiet() -> bool:
+        nonlocal seen
+        live = [
+            p
+            for p in system.get("iplan")
+            if (p.get("status") or {}).get("phase", "Pending") in ("Pending", "Running", "Suspended")
+        ]
+        seen = 0 if live or system.active_jobs() else seen + 1
+        return seen >= 3
+
+    wait_until(quiet, "a quiet loop", timeout, every=2)

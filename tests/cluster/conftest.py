@@ -1,0 +1,38 @@
+"""One release of the ``tiny`` profile in its own namespace, for all tests of this folder.
+
+Tests run in the order of their files' numbers on one archive that grows: installing anew for each would cost minutes.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.system import System, opened
+
+NAMESPACE = "mars-test"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs the cluster."""
+    for item in items:
+        if "tests/cluster" in str(item.path):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """The installed release. Without a cluster the tests are skipped, unless the run promised one."""
+    from mm_hack import places, release, tools
+
+    if not release.cluster_answers():
+        if os.environ.get("MARS_REQUIRE_CLUSTER"):
+            pytest.fail("the cluster does not answer: run ./mars up")
+        pytest.skip("needs a cluster: run ./mars test")
+    release.uninstall(NAMESPACE)
+    release.install(NAMESPACE, "tiny")
+    paths = tools.paths()
+    with opened(release.kubectl(NAMESPACE), places.NODE, str(paths.docker)) as system:
+        yield system
+    if not os.environ.get("MARS_KEEP_TEST_NAMESPACE"):
+        release.uninstall(NAMESPACE)
