@@ -29,6 +29,7 @@ class Reason(StrEnum):
     CAMERA_MISMATCH = "CameraMismatch"
     STORAGE_ERROR = "StorageError"
     WAREHOUSE_ERROR = "WarehouseError"
+    KAFKA_ERROR = "KafkaError"
     TRANSFORM_ERROR = "TransformError"
     TEST_FAILED = "TestFailed"
     IMAGE_PULL = "ImagePull"

@@ -1,0 +1,127 @@
+"""One connection to the warehouse, made from the environment. Whether a Snowflake account or the embedded server
+answers is a matter of these settings alone."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Final
+
+from mm_contracts.reasons import ExitCode, Reason
+
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.env import number, optional, required
+
+_LOGIN_SECONDS: Final = 30
+_DATA_EXCEPTION: Final = "22"
+"""SQLSTATE class of values that do not fit: the same statement with the same values fails for ever."""
+
+
+class DataError(Exception):
+    """A statement failed because of the values it was given."""
+
+
+def settings() -> dict[str, Any]:
+    """Return the connector's arguments from the environment. Raises SettingsError where one is missing."""
+    arguments: dict[str, Any] = {
+        "account": required("SNOWFLAKE_ACCOUNT", "the account identifier (any word for the embedded warehouse)"),
+        "user": required("SNOWFLAKE_USER", "the user to log in as"),
+        "database": optional("SNOWFLAKE_DATABASE", "MARS"),
+        "role": optional("SNOWFLAKE_ROLE") or None,
+        "warehouse": optional("SNOWFLAKE_WAREHOUSE") or None,
+        "host": optional("SNOWFLAKE_HOST") or None,
+        "port": int(number("SNOWFLAKE_PORT", 0)) or None,
+        "protocol": optional("SNOWFLAKE_PROTOCOL") or None,
+    }
+    key = optional("SNOWFLAKE_PRIVATE_KEY_PATH")
+    if key:
+        arguments["authenticator"] = "SNOWFLAKE_JWT"
+        arguments["private_key_file"] = key
+        arguments["private_key_file_pwd"] = optional("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE") or None
+    else:
+        what = "the user's password, or SNOWFLAKE_PRIVATE_KEY_PATH for a key pair"
+        arguments["password"] = required("SNOWFLAKE_PASSWORD", what)
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+class Warehouse:
+    """A session. Statements take qmark binds; errors become ``JobError`` WarehouseError with a sentence."""
+
+    def __init__(self, query_tag: str) -> None:
+        import snowflake.connector
+
+        arguments = settings()
+        with _errors("log in to the warehouse"):
+            self._connection = snowflake.connector.connect(
+                **arguments,
+                paramstyle="qmark",
+                login_timeout=_LOGIN_SECONDS,
+                network_timeout=600,
+                client_session_keep_alive=False,
+                session_parameters={"QUERY_TAG": query_tag, "CLIENT_TELEMETRY_ENABLED": False},
+            )
+        self._cursor = self._connection.cursor()
+
+    def __enter__(self) -> "Warehouse":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(Exception):  # the work is committed or lost already
+            self._connection.close()
+
+    def run(self, sql: str, binds: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows.
+
+        Raises:
+            DataError: the values do not fit.
+            JobError: anything else.
+        """
+        with _errors(f"run {' '.join(sql.split())[:80]!r}"):
+            self._cursor.execute(sql, tuple(binds) or None)
+            return list(self._cursor.fetchall())
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit at the end of the block, or roll back where it raises."""
+        self.run("begin")
+        try:
+            yield
+            self.run("commit")
+        except BaseException:
+            with contextlib.suppress(Exception):  # a lost session is rolled back by the server
+                self.run("rollback")
+            raise
+
+
+@contextlib.contextmanager
+def _errors(doing: str) -> Iterator[None]:
+    from snowflake.connector import errors
+
+    try:
+        yield
+    except (errors.Error, OSError) as error:
+        state = str(getattr(error, "sqlstate", None) or "")
+        said = " ".join(str(getattr(error, "msg", None) or error).split())[:500]
+        if state.startswith(_DATA_EXCEPTION):
+            raise DataError(said) from None
+        message = f"the warehouse did not {doing}: {said}"
+        if isinstance(error, errors.OperationalError | OSError):
+            message += "; check that it runs and the SNOWFLAKE_ settings are right"
+        raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message) from None
+
+
+def placeholders(count: int) -> str:
+    """Return ``(?, ?, ...)`` for so many values."""
+    return f"({', '.join('?' * count)})"
+
+
+def missing_tables(warehouse: Warehouse, schema: str, names: Sequence[str]) -> list[str]:
+    """Return those of the names that are no table of the schema; raises JobError."""
+    found = warehouse.run(
+        f"select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ? "
+        f"and TABLE_NAME in {placeholders(len(names))}",
+        (schema, *names),
+    )
+    present = {str(row[0]).upper() for row in found}
+    return [name for name in names if name.upper() not in present]

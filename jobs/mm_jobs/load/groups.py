@@ -1,0 +1,41 @@
+"""Which objects still have to be loaded, and how they are grouped into transactions. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from mm_contracts.batch import ObjectRef
+
+from mm_jobs.load.documents import Loadable
+from mm_jobs.load.ledger import Entry
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of documents in one transaction: the embedded warehouse parses a group in some 250 MiB."""
+MOST_OBJECTS: Final = 200
+
+
+def wanted(
+    objects: Iterable[ObjectRef], ledger: Mapping[str, Entry], rejected: Collection[tuple[str, str]]
+) -> list[ObjectRef]:
+    """Return the objects whose content is neither in the ledger nor rejected; of a key named twice the last one."""
+    latest = {item.key: item for item in objects}
+    return [
+        item
+        for item in latest.values()
+        if not (item.key in ledger and ledger[item.key].etag == item.etag) and (item.key, item.etag) not in rejected
+    ]
+
+
+def grouped(
+    loadables: Iterable[Loadable], most_bytes: int = MOST_BYTES, most_objects: int = MOST_OBJECTS
+) -> Iterator[list[Loadable]]:
+    """Yield runs of objects that together stay below the limits; one that is larger by itself is a run of its own."""
+    group: list[Loadable] = []
+    size = 0
+    for loadable in loadables:
+        if group and (size + len(loadable.line) > most_bytes or len(group) >= most_objects):
+            yield group
+            group, size = [], 0
+        group.append(loadable)
+        size += len(loadable.line)
+    if group:
+        yield group

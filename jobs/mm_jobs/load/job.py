@@ -1,0 +1,146 @@
+"""The load Job's body: find what is missing, load it group by group, and tell that it is loaded."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from mm_contracts.batch import LoadSpec, ObjectRef
+from mm_contracts.messages import LoadedObject
+
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.log import Log
+from mm_jobs.common.s3 import Stored
+from mm_jobs.common.warehouse import DataError, Warehouse
+from mm_jobs.load import schema
+from mm_jobs.load.documents import Loadable, NotOurs, key_problem, naive_utc, read
+from mm_jobs.load.groups import grouped, wanted
+from mm_jobs.load.ledger import Entry, Ledger
+from mm_jobs.load.writing import ROWS_PER_OBJECT, write
+
+
+class Store(Protocol):
+    """Where objects are kept."""
+
+    def get(self, key: str) -> Stored | None:
+        """Return an object, or None."""
+
+    def list(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (key, ETag, size) of all objects."""
+
+
+class Announcer(Protocol):
+    """Who tells others about a load."""
+
+    def success(self, objects: list[LoadedObject]) -> None:
+        """Publish that the objects are loaded; return once that is delivered, or raise JobError."""
+
+
+class Load:
+    """One run of the load Job."""
+
+    def __init__(self, spec: LoadSpec, warehouse: Warehouse, store: Store, announcer: Announcer, log: Log) -> None:
+        self._spec = spec
+        self._warehouse = warehouse
+        self._store = store
+        self._announcer = announcer
+        self._log = log
+        self._ledger = Ledger(warehouse)
+        self._loaded: list[LoadedObject] = []
+        self._counts = {"skipped": 0, "rejected": 0, "gone": 0, "bytes": 0, "groups": 0}
+
+    def run(self) -> dict[str, Any]:
+        """Carry the load out and return the counts of its termination message.
+
+        Raises:
+            JobError: what was loaded before stays loaded, and is announced.
+        """
+        created = schema.ensure(self._warehouse)
+        if created:
+            self._log.info("bronze.created", tables=",".join(created))
+        objects = self._objects()
+        keys = None if self._spec.sweep else [item.key for item in objects]
+        entries, rejected = self._ledger.entries(keys), self._ledger.rejected(keys)
+        missing = wanted(objects, entries, rejected)
+        self._counts["skipped"] = len(objects) - len(missing)
+        self._log.info("compared", objects=len(objects), missing=len(missing), sweep=self._spec.sweep)
+        problem = None
+        try:
+            for group in grouped(self._loadables(missing, entries)):
+                self._write(group)
+        except JobError as error:
+            problem = error
+        self._announce(entries, objects)
+        if problem is not None:
+            raise problem
+        return {"bytes": self._counts["bytes"], "details": {"loaded": len(self._loaded), **self._counts}}
+
+    def _objects(self) -> list[ObjectRef]:
+        if not self._spec.sweep:
+            found = list(self._spec.objects)
+        else:
+            found = [ObjectRef(key=key, etag=etag) for key, etag, _ in self._store.list()]
+        ours = [item for item in found if key_problem(item.key) is None]
+        if len(ours) < len(found):
+            self._log.warning("not_ours", objects=len(found) - len(ours), example=_first_other(found, ours))
+        return ours
+
+    def _loadables(self, missing: list[ObjectRef], entries: dict[str, Entry]) -> Iterator[Loadable]:
+        for item in missing:
+            stored = self._store.get(item.key)
+            if stored is None:
+                self._counts["gone"] += 1
+                self._log.warning("object.gone", key=item.key)
+                continue
+            if item.key in entries and entries[item.key].etag == stored.etag:
+                self._counts["skipped"] += 1
+                continue
+            self._counts["bytes"] += len(stored.body)
+            try:
+                # The bucket's content now, whatever the event said: it may be newer than the event.
+                yield read(item.key, stored.etag, stored.body)
+            except NotOurs as problem:
+                self._reject(item.key, stored.etag, problem.reason, str(problem))
+
+    def _write(self, group: list[Loadable]) -> None:
+        """Load a group; where its values do not fit, halve it until the object is found whose values they are."""
+        try:
+            write(self._warehouse, self._spec.load_id, group)
+        except DataError as error:
+            if len(group) == 1:
+                self._reject(group[0].key, group[0].etag, "BadDocument", str(error))
+                return
+            middle = len(group) // 2
+            self._write(group[:middle])
+            self._write(group[middle:])
+            return
+        self._counts["groups"] += 1
+        self._loaded += [
+            LoadedObject(key=item.key, etag=item.etag, table=item.table.name, rows=ROWS_PER_OBJECT) for item in group
+        ]
+        self._log.info("loaded", objects=len(group), bytes=sum(len(item.line) for item in group))
+
+    def _reject(self, key: str, etag: str, reason: str, message: str) -> None:
+        self._counts["rejected"] += 1
+        self._log.warning("object.rejected", key=key, reason=reason, message=message)
+        self._ledger.reject(key, etag, reason, message, naive_utc(datetime.now(UTC)))
+
+    def _announce(self, entries: dict[str, Entry], objects: list[ObjectRef]) -> None:
+        """Publish what this run loaded, and what an earlier one loaded but died before it could say so."""
+        fresh = {item.key for item in self._loaded}
+        asked = entries if self._spec.sweep else {item.key for item in objects}
+        late = [
+            LoadedObject(key=key, etag=entry.etag, table=entry.table, rows=entry.rows)
+            for key, entry in entries.items()
+            if not entry.published and key not in fresh and key in asked
+        ]
+        if late:
+            self._log.info("announcing_late", objects=len(late))
+        announced = self._loaded + late
+        if announced:
+            self._announcer.success(announced)
+            self._ledger.mark_published(((item.key, item.etag) for item in announced), naive_utc(datetime.now(UTC)))
+
+
+def _first_other(found: list[ObjectRef], ours: list[ObjectRef]) -> str:
+    known = set(ours)
+    return next((item.key for item in found if item not in known), "")

@@ -1,0 +1,71 @@
+"""The load ledger: one row per object key with its current content, written with the rows it speaks of."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from mm_jobs.common.warehouse import Warehouse, placeholders
+from mm_jobs.load.schema import LEDGER, REJECTED
+
+_MOST_BINDS = 500
+_Item = TypeVar("_Item")
+
+
+class Entry(NamedTuple):
+    """What the ledger says of a key; ``published`` is whether its load's event was delivered."""
+
+    etag: str
+    table: str
+    rows: int
+    published: bool
+
+
+def chunks(items: Sequence[_Item], size: int = _MOST_BINDS) -> Iterator[Sequence[_Item]]:
+    """Yield the items in runs of at most ``size``, so that no statement has too many binds."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class Ledger:
+    """Reads and writes of the ledger and of the rejected objects."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def entries(self, keys: Sequence[str] | None = None) -> dict[str, Entry]:
+        """Return the entries of the keys, or of all keys. Raises JobError."""
+        select = f"select OBJECT_KEY, ETAG, TABLE_NAME, ROW_COUNT, PUBLISHED_AT is not null from {LEDGER}"
+        rows = self._by_key(select, keys)
+        return {key: Entry(etag, table, int(count), bool(published)) for key, etag, table, count, published in rows}
+
+    def rejected(self, keys: Sequence[str] | None = None) -> set[tuple[str, str]]:
+        """Return (key, ETag) of the rejected ones of the keys, or of all. Raises JobError."""
+        rows = self._by_key(f"select OBJECT_KEY, ETAG from {REJECTED}", keys)
+        return {(key, etag) for key, etag in rows}
+
+    def reject(self, key: str, etag: str, reason: str, message: str, at: str) -> None:
+        """Record, once, that an object can never be loaded."""
+        self._warehouse.run(
+            f"merge into {REJECTED} t using (select ? as OBJECT_KEY, ? as ETAG) s "
+            "on t.OBJECT_KEY = s.OBJECT_KEY and t.ETAG = s.ETAG "
+            "when matched then update set REASON = ?, MESSAGE = ? "
+            "when not matched then insert (OBJECT_KEY, ETAG, REASON, MESSAGE, REJECTED_AT) "
+            "values (s.OBJECT_KEY, s.ETAG, ?, ?, ?)",
+            (key, etag, reason, message[:1000], reason, message[:1000], at),
+        )
+
+    def mark_published(self, objects: Iterable[tuple[str, str]], at: str) -> None:
+        """Note that the event of these (key, ETag) was delivered; content that changed meanwhile is left unmarked."""
+        for part in chunks(list(objects), _MOST_BINDS // 2):
+            pairs = ", ".join("(?, ?)" for _ in part)
+            self._warehouse.run(
+                f"update {LEDGER} set PUBLISHED_AT = ? where (OBJECT_KEY, ETAG) in ({pairs})",
+                (at, *(value for pair in part for value in pair)),
+            )
+
+    def _by_key(self, select: str, keys: Sequence[str] | None) -> list[tuple[Any, ...]]:
+        if keys is None:
+            return self._warehouse.run(select)
+        rows: list[tuple[Any, ...]] = []
+        for part in chunks(keys):
+            rows += self._warehouse.run(f"{select} where OBJECT_KEY in {placeholders(len(part))}", part)
+        return rows
