@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import fakesnow.transforms
 from fakesnow.conn import FakeSnowflakeConnection
@@ -10,20 +10,27 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from sqlglot import Expr, exp
 
 from mm_warehouse.dialect import merge as merges
+from mm_warehouse.dialect.arithmetic import check_divisors, keep_aggregate_arguments
+from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
 from mm_warehouse.dialect.flatten import flatten
+from mm_warehouse.dialect.json_paths import share_parsing
 from mm_warehouse.results import Description
 from mm_warehouse.transaction import TransactionalConnection
 
-# The cursor's chain of transforms looks this one up in its package at each call and takes no substitute.
+# The cursor's chain of transforms looks these up in their package at each call and takes no substitutes.
 fakesnow.transforms.flatten = flatten
+fakesnow.transforms.numeric_agg_implicit_cast = keep_aggregate_arguments
 
 
-class WarehouseConnection(FakeSnowflakeConnection):  # type: ignore[misc]
+Parameters = list[Any] | dict[str, Any] | None
+
+
+class WarehouseConnection(FakeSnowflakeConnection):
     """A session's state: current database and schema, variables, and whether it commits by itself."""
 
     def __init__(self, duck: TransactionalConnection, results: dict[str, Any], **kwargs: Any) -> None:
         # fakesnow's own bookkeeping of transactions stays off: it assumes that it is never told BEGIN.
-        super().__init__(duck, results, create_database=False, create_schema=False, **kwargs)
+        super().__init__(cast(Any, duck), results, create_database=False, create_schema=False, **kwargs)
         self.duck = duck
         self.commits_itself = True
 
@@ -32,36 +39,77 @@ class WarehouseConnection(FakeSnowflakeConnection):  # type: ignore[misc]
         self.duck.commit()
         self.commits_itself = mode
 
-    def cursor(self, cursor_class: Any = None) -> WarehouseCursor:
-        """A cursor on this session."""
-        return WarehouseCursor(conn=self, duck_conn=self.duck)
+    def cursor(self, *_: Any, **__: Any) -> WarehouseCursor:
+        """A cursor on this session; the class of cursor that fakesnow may ask for makes no difference here."""
+        return WarehouseCursor(conn=self, duck_conn=cast(Any, self.duck))
 
 
-class WarehouseCursor(FakeSnowflakeCursor):  # type: ignore[misc]
+class WarehouseCursor(FakeSnowflakeCursor):
     """Runs one parsed statement; see `statement.run` for what happens around it."""
 
-    duck_description: Description = []
+    _arrow_table: Any
+    _rowcount: Any
+    _last_transformed: Any
 
-    def run(self, expression: Expr, params: list[Any] | dict[str, Any] | None) -> None:
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.duck_description: Description = []
+
+    @property
+    def duck(self) -> TransactionalConnection:
+        """The session's DuckDB connection."""
+        return cast(WarehouseConnection, self._conn).duck
+
+    @property
+    def database(self) -> str | None:
+        """The session's current database."""
+        return self._conn.database
+
+    @property
+    def schema(self) -> str | None:
+        """The session's current schema."""
+        return self._conn.schema
+
+    @property
+    def table_stages(self) -> Any:
+        """The session's registry of tables' implicit stages."""
+        return self._conn.table_stages
+
+    def run(self, expression: Expr, params: Parameters) -> None:
         """Translate `expression` and execute the result."""
         if isinstance(expression, exp.Merge):
             self._run_merge(expression, params)
-            return
-        for part in self._transform_explode(expression):
-            translated = self._transform(part, params)
-            self._execute(translated, params if translated.find(exp.Placeholder) else None)
+        elif isinstance(expression, exp.Copy) and is_json_copy(expression, self):
+            self._run_copy(expression, params)
+        else:
+            for part in self._transform_explode(expression):
+                translated = self.translate(part, params)
+                self._execute(translated, params if translated.find(exp.Placeholder) else None)
 
-    def _run_merge(self, expression: exp.Merge, params: list[Any] | dict[str, Any] | None) -> None:
+    def translate(self, expression: Expr, params: Parameters = None) -> Expr:
+        """The statement in DuckDB's terms."""
+        return check_divisors(share_parsing(self._transform(expression, params)))
+
+    def _run_merge(self, expression: exp.Merge, params: Parameters) -> None:
         kinds = merges.branches(expression)
-        translated = self._transform(merges.native_merge(expression), params)
+        translated = self.translate(merges.native_merge(expression), params)
         actions: dict[str, int] = {}
-        result = self._duck_conn.execute(translated.sql(dialect="duckdb"), params or None)
+        result = self.duck.execute(translated.sql(dialect="duckdb"), params or None)
         for batch in result.to_arrow_reader(100_000):
             for row in batch.column(0).value_counts().to_pylist():
                 actions[row["values"]] = actions.get(row["values"], 0) + row["counts"]
-        self._execute(exp.maybe_parse(merges.counts_sql(kinds, list(actions.items())), dialect="duckdb"))
+        self._answer(exp.maybe_parse(merges.counts_sql(kinds, list(actions.items())), dialect="duckdb"), translated)
         self._rowcount = sum(actions.values())
-        self._last_transformed = translated
+
+    def _run_copy(self, expression: exp.Copy, params: Parameters) -> None:
+        answer, loaded = copy_json(expression, self, lambda statement: self.translate(statement, params))
+        self._answer(answer, expression)
+        self._rowcount = loaded
+
+    def _answer(self, answer: Expr, statement: Expr) -> None:
+        """Make the result of `answer` (DuckDB's dialect) the result of `statement`, which has been run."""
+        self._execute(answer)
+        self._last_transformed = statement
 
     def _execute(self, transformed: Expr, params: Any = None) -> None:
         super()._execute(transformed, params)

@@ -54,7 +54,9 @@ class Engine:
             for folder in (self._databases, self.stages, spill):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise EngineError(f"Cannot write to {settings.directory}: {error.strerror}. Check WAREHOUSE_DIR.") from error
+            raise EngineError(
+                f"Cannot write to {settings.directory}: {error.strerror}. Check WAREHOUSE_DIR."
+            ) from error
         # fakesnow reads this module variable wherever it needs the place of a stage; it has no parameter for it.
         stage.LOCAL_BUCKET_PATH = str(self.stages)
         try:

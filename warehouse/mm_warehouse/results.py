@@ -1,7 +1,7 @@
 """From DuckDB's result to what Snowflake's clients expect: column descriptions and Arrow with their conventions.
 
-fakesnow describes a result by preparing its statement a second time, and turns NULL timestamps into 1970; here the types
-come from the result itself, and timestamps are computed with their validity.
+fakesnow describes a result by preparing its statement a second time, and turns NULL timestamps into 1970; here
+the types come from the result itself, and timestamps are computed with their validity.
 """
 
 from __future__ import annotations

@@ -83,7 +83,9 @@ def _size(env: Mapping[str, str], name: str, default: str) -> str:
 
 def _identifier(name: str, text: str) -> str:
     if not _IDENTIFIER.match(text):
-        raise SettingsError(f"{name} contains {text!r}: use letters, digits and underscores, not starting with a digit.")
+        raise SettingsError(
+            f"{name} contains {text!r}: use letters, digits and underscores, not starting with a digit."
+        )
     return text.upper()
 
 

@@ -117,7 +117,9 @@ class TransactionalConnection:
         """
         if self.aborted:
             raise SqlError(
-                TRANSACTION_ABORTED, "25000", "An earlier statement of this transaction failed: send ROLLBACK first."
+                TRANSACTION_ABORTED,
+                "25000",
+                "An earlier statement of this transaction failed: send ROLLBACK first.",
             )
 
     def close(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_MACROS: dict[str, str] = {}
+from mm_warehouse.dialect.arithmetic import DIVISOR_MACRO
+
+_MACROS: dict[str, str] = dict([DIVISOR_MACRO])
 
 
 def functions_sql(catalog: str) -> str:

@@ -36,8 +36,12 @@ def branches(merge: exp.Merge) -> list[str]:
     """Which counts Snowflake reports for this MERGE: those of the branches it has, in its order."""
     kinds = set()
     for when in merge.args["whens"]:
-        then = when.args["then"]
-        kinds.add("inserted" if isinstance(then, exp.Insert) else "updated" if isinstance(then, exp.Update) else "deleted")
+        if isinstance(when.args["then"], exp.Insert):
+            kinds.add("inserted")
+        elif isinstance(when.args["then"], exp.Update):
+            kinds.add("updated")
+        else:
+            kinds.add("deleted")
     return [kind for kind in ("inserted", "updated", "deleted") if kind in kinds]
 
 

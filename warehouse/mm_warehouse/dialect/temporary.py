@@ -32,10 +32,15 @@ class TemporaryRelations:
         if isinstance(statement, exp.Create) and statement.kind in ("TABLE", "VIEW"):
             target = statement.this.find(exp.Table) if statement.this else None
             properties = statement.args.get("properties")
-            temporary = properties is not None and properties.find(exp.TemporaryProperty)
-            if target is not None and temporary and (name := _full_name(target, database, schema)):
+            if (
+                target is not None
+                and properties is not None
+                and properties.find(exp.TemporaryProperty)
+                and (name := _full_name(target, database, schema))
+            ):
                 properties.set(
-                    "expressions", [p for p in properties.expressions if not isinstance(p, exp.TemporaryProperty)]
+                    "expressions",
+                    [p for p in properties.expressions if not isinstance(p, exp.TemporaryProperty)],
                 )
                 self._names.add(name)
                 if name[0] not in self._databases:

@@ -1,7 +1,7 @@
 """Statements about things that do not exist here and that may be answered without doing anything.
 
-Grants, roles, warehouses, users, streams, tasks and pipes have no counterpart in a one-account server; set-up scripts and
-dbt issue them all the same. Also the few SHOW forms that dbt reads and fakesnow does not know.
+Grants, roles, warehouses, users, streams, tasks and pipes have no counterpart in a one-account server; set-up
+scripts and dbt issue them all the same. Also the few SHOW forms that dbt reads and fakesnow does not know.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ _SHOWS = (
     ),
     (
         re.compile(r"show\s+(?:future\s+)?grants\b", re.IGNORECASE),
-        "SELECT NULL::TIMESTAMP AS \"created_on\", '' AS \"privilege\", '' AS \"granted_on\", '' AS \"name\", "
+        'SELECT NULL::TIMESTAMP AS "created_on", \'\' AS "privilege", \'\' AS "granted_on", \'\' AS "name", '
         "'' AS \"granted_to\", '' AS \"grantee_name\", '' AS \"grant_option\", '' AS \"granted_by\" WHERE 1 = 0",
     ),
 )
+_START = re.compile(r"start\s+transaction\b", re.IGNORECASE)
+_PUT_TARGET = re.compile(r"(put\s+)(file://\S+)(\s)", re.IGNORECASE)
 _TRUNCATE_IF_EXISTS = re.compile(r"truncate\s+table\s+if\s+exists\s+", re.IGNORECASE)
 
 
@@ -50,6 +52,11 @@ def replace_statement(text: str) -> str:
     for pattern, answer in _SHOWS:
         if pattern.match(head):
             return answer
+    if _START.match(head):
+        return "BEGIN"
+    if match := _PUT_TARGET.match(text[:4096]):
+        # Quoted, because "/*" in a path with a wildcard would read as a comment.
+        return f"PUT '{match[2]}'{match[3]}{text[match.end() :]}"
     if match := _TRUNCATE_IF_EXISTS.match(head):
         return f"TRUNCATE TABLE {text[match.end() :]}"
     return text

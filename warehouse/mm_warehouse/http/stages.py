@@ -70,9 +70,9 @@ class Stages:
             with os.fdopen(handle, "wb") as file:
                 async for chunk in request.stream():
                     file.write(chunk)
-            os.replace(partial, target)
+            Path(partial).replace(target)
         except BaseException:
-            os.unlink(partial)
+            Path(partial).unlink()
             raise
         return Response(status_code=200)
 
