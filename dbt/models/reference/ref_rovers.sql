@@ -1,0 +1,16 @@
+-- Time constants: see docs of the columns. unix = clock_unix + clock_rate * (sclk - clock_sclk).
+-- Spirit and Opportunity count seconds on the clock directly; their midnight was given on the clock, so it is moved to
+-- Unix time with the same constant.
+select
+    column1::integer as rover_id,
+    column2::varchar as rover_name,
+    column3::double as midnight0_unix,
+    column4::double as clock_unix,
+    column5::double as clock_rate,
+    column6::double as clock_sclk,
+    column7::boolean as has_traverse
+from values
+    (5, 'Curiosity', 1344174599.0, 1381317960.0, 1.000009438, 434589485.0, true),
+    (6, 'Opportunity', 946727935.816 + 128141378.0, 946727935.816, 1.0, 0.0, false),
+    (7, 'Spirit', 946727935.816 + 126320919.0, 946727935.816, 1.0, 0.0, false),
+    (8, 'Perseverance', 1613622256.0, 946722804.965, 1.000007924, 0.0, true)

@@ -1,0 +1,221 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge_or_delete',
+        unique_key=['source', 'photo_id'],
+        meta={'support_column': 'object_key'},
+        on_schema_change='fail',
+        cluster_by=['rover_name', 'sol'],
+        tags=['loop'],
+    )
+}}
+
+-- A sol that any pending outcome speaks of is worked out anew from all answers that bronze holds for it, so the order in
+-- which objects came does not matter. A photo that a later whole answer no longer lists is kept, with is_listed = false.
+
+with
+
+answers as (
+
+    select
+        object_key,
+        source,
+        rover_name,
+        sol,
+        row_number() over (partition by source, rover_name, sol order by ingested_at desc, object_key desc) = 1 as is_latest
+    from {{ ref('sol_outcomes') }}
+    where
+        is_whole
+        {% if is_incremental() %}
+        and (source, rover_name, sol) in (
+            select source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending
+        )
+        {% endif %}
+
+),
+
+photos as (
+
+    select * from {{ ref('stg_nasa__photos') }}
+    {% if is_incremental() %}
+    where object_key in (select object_key from answers)
+    {% endif %}
+
+),
+
+rovers as (
+
+    select * from {{ ref('ref_rovers') }}
+
+),
+
+cameras as (
+
+    select * from {{ ref('ref_cameras') }}
+
+),
+
+-- An answer may hold photos of sols that were not asked for; only those of the sol in question count.
+observed as (
+
+    select
+        photos.*,
+        answers.is_latest as is_listed,
+        split_part(photos.img_src, '/', -1) as file_name
+    from photos
+    inner join answers on photos.object_key = answers.object_key and photos.sol = answers.sol
+    qualify
+        row_number() over (
+            partition by photos.source, photos.photo_id
+            order by photos.ingested_at desc, photos.object_key desc, photos.photo_index desc
+        ) = 1
+
+),
+
+-- What a file name tells, by the naming rules of each rover and camera. Curiosity's mast, arm and descent cameras
+-- (sol, then ML, MR, MH or MD) carry neither clock nor place in their names.
+named as (
+
+    select
+        observed.*,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z0-9]{3}_[0-9]{4}_([0-9]{10})_', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity' then regexp_substr(file_name, '^[A-Z]{2}[AB0]_([0-9]{9})(EDR|PRC)', 1, 1, 'e', 1)
+            else regexp_substr(file_name, '^[12][FRNPME]([0-9]{9})', 1, 1, 'e', 1)
+        end::integer as sclk,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z0-9]{3}_[0-9]{4}_[0-9]{10}_([0-9]{3})', 1, 1, 'e', 1)
+        end::integer as sclk_ms,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[NFRZ]([LR])', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity'
+                then coalesce(
+                    regexp_substr(file_name, '^[FRN]([LR])[AB]_', 1, 1, 'e', 1),
+                    regexp_substr(file_name, '^[0-9]{4}M([LR])', 1, 1, 'e', 1)
+                )
+            else regexp_substr(file_name, 'P[0-9]{4}([LR])[0-9]M', 1, 1, 'e', 1)
+        end as eye,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z]{2}([A-Z0-9])_', 1, 1, 'e', 1)
+            when rover_name in ('Spirit', 'Opportunity') then regexp_substr(file_name, 'P[0-9]{4}[A-Z]([0-9])M', 1, 1, 'e', 1)
+        end as filter,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '([A-Z][0-9]{2})(_[0-9]+)?[.]', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity' then regexp_substr(file_name, '([ECIRSUD][0-9]{1,2})_DXXX', 1, 1, 'e', 1)
+            else regexp_substr(file_name, 'P[0-9]{4}[A-Z][0-9]M([0-9A-Z])', 1, 1, 'e', 1)
+        end as product_version,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '_N[0-9]{7}[A-Z_]{4}[0-9]{5}_([0-9]{2})_', 1, 1, 'e', 1)
+        end::integer as tile,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '_N([0-9]{3})[0-9]{4}', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity' then regexp_substr(file_name, '(EDR|PRC)_[FSDTM]([0-9]{3})[0-9]{4}', 1, 1, 'e', 2)
+            else regexp_substr(file_name, '^[12][FRNPME][0-9]{9}[A-Z]{3}([0-9]{2})[0-9A-Z]{2}P', 1, 1, 'e', 1)
+        end::integer as site,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '_N[0-9]{3}([0-9]{4})', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity' then regexp_substr(file_name, '(EDR|PRC)_[FSDTM][0-9]{3}([0-9]{4})', 1, 1, 'e', 2)
+            else regexp_substr(file_name, '^[12][FRNPME][0-9]{9}[A-Z]{3}[0-9A-Z]{2}([0-9]{2})P', 1, 1, 'e', 1)
+        end::integer as drive,
+        case
+            when rover_name = 'Perseverance' then regexp_substr(file_name, '_(320)[.]', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity'
+                then coalesce(
+                    regexp_substr(file_name, 'EDR_(T)[0-9]{3}', 1, 1, 'e', 1),
+                    regexp_substr(file_name, '^[0-9]{4}M[LRHD].*(I)[0-9]{1,2}_DXXX', 1, 1, 'e', 1)
+                )
+            else regexp_substr(file_name, '(-THM|[0-9]ETH)', 1, 1, 'e', 1)
+        end is not null as is_thumbnail
+    from observed
+
+),
+
+timed as (
+
+    select
+        named.*,
+        rovers.rover_id,
+        {{ clock_to_unix('(named.sclk + coalesce(named.sclk_ms, 0) / 1000.0)', 'rovers') }} as taken_unix,
+        rovers.midnight0_unix
+    from named
+    inner join rovers on named.rover_name = rovers.rover_name
+
+),
+
+final as (
+
+    select
+        timed.source,
+        timed.photo_id,
+        timed.rover_id,
+        timed.rover_name,
+        timed.sol,
+        timed.earth_date,
+        {{ camera_key('timed.rover_name', 'timed.camera_name', 'cameras.nasa_camera_id') }} as camera_key,
+        timed.camera_name,
+        timed.camera_full_name,
+        timed.served_camera_id,
+        timed.img_src,
+        timed.file_name,
+        timed.is_listed,
+        timed.is_thumbnail,
+        timed.sclk,
+        timed.sclk_ms,
+        {{ unix_to_timestamp('timed.taken_unix') }} as taken_at,
+        {{ mars_hours('timed.taken_unix', 'timed.midnight0_unix') }} as lmst_hours,
+        timed.eye,
+        timed.filter,
+        timed.product_version,
+        timed.tile,
+        timed.site,
+        timed.drive,
+        timed.object_key,
+        timed.ingested_at
+    from timed
+    left join cameras on timed.rover_name = cameras.rover_name and timed.camera_name = cameras.camera_name
+
+)
+
+select * from final
+
+{% if is_incremental() %}
+
+union all
+
+-- Photos that no answer in bronze supports any more: without an object they leave the table.
+select
+    former.source,
+    former.photo_id,
+    former.rover_id,
+    former.rover_name,
+    former.sol,
+    former.earth_date,
+    former.camera_key,
+    former.camera_name,
+    former.camera_full_name,
+    former.served_camera_id,
+    former.img_src,
+    former.file_name,
+    former.is_listed,
+    former.is_thumbnail,
+    former.sclk,
+    former.sclk_ms,
+    former.taken_at,
+    former.lmst_hours,
+    former.eye,
+    former.filter,
+    former.product_version,
+    former.tile,
+    former.site,
+    former.drive,
+    cast(null as varchar) as object_key,
+    former.ingested_at
+from {{ this }} as former
+left join final on former.source = final.source and former.photo_id = final.photo_id
+where
+    final.photo_id is null
+    and (former.source, former.rover_name, former.sol) in (
+        select source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending
+    )
+
+{% endif %}

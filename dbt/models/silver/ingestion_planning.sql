@@ -1,0 +1,197 @@
+{{ config(materialized='view', tags=['loop']) }}
+
+{%- set backoff = var('planning_backoff_seconds') | int -%}
+{%- set backoff_max = var('planning_backoff_max_seconds') | int -%}
+{%- set settle = var('planning_settle_seconds', backoff) | int -%}
+{%- set newest = var('planning_newest_sols') | int %}
+
+-- A view, so that it is true at any moment: whether a gap is due depends on the clock, and its attempts on a ledger that is
+-- written between two dbt runs.
+
+with
+
+promised as (
+
+    select * from {{ ref('stg_nasa__manifest_sols') }}
+
+),
+
+rovers as (
+
+    select * from {{ ref('dim_rovers') }}
+
+),
+
+archived as (
+
+    select
+        source,
+        rover_name,
+        sol,
+        sum(photos)::integer as archived_photos,
+        count(*)::integer as archived_cameras,
+        listagg(camera_name, ',') within group (order by camera_name) as camera_names
+    from {{ ref('sol_cameras') }}
+    where photos > 0
+    group by source, rover_name, sol
+
+),
+
+gaps as (
+
+    select
+        promised.source,
+        promised.rover_name,
+        promised.sol,
+        promised.earth_date,
+        promised.promised_photos,
+        coalesce(archived.archived_photos, 0) as archived_photos,
+        promised.promised_cameras,
+        coalesce(archived.archived_cameras, 0) as archived_cameras,
+        case
+            when coalesce(archived.archived_photos, 0) = 0 then 'MISSING_SOL'
+            when archived.archived_photos <> promised.promised_photos then 'PHOTO_COUNT_MISMATCH'
+            else 'CAMERA_COUNT_MISMATCH'
+        end as status,
+        rovers.rover_status = 'active' and promised.sol > rovers.max_sol - {{ newest }} as is_newest
+    from promised
+    inner join rovers on promised.rover_name = rovers.rover_name
+    left join archived
+        on promised.source = archived.source and promised.rover_name = archived.rover_name and promised.sol = archived.sol
+    where
+        archived.sol is null
+        or archived.archived_photos <> promised.promised_photos
+        or archived.camera_names <> promised.camera_names
+
+),
+
+-- "not_promised" is no attempt: the Job made no request because the manifest of its time had no such sol.
+attempted as (
+
+    select
+        outcomes.*,
+        row_number() over (
+            partition by outcomes.source, outcomes.rover_name, outcomes.sol
+            order by outcomes.ingested_at desc, outcomes.object_key desc
+        ) as recency,
+        row_number() over (
+            partition by outcomes.source, outcomes.rover_name, outcomes.sol, outcomes.is_whole
+            order by outcomes.ingested_at desc, outcomes.object_key desc
+        ) as recency_of_kind,
+        gaps.promised_photos as now_promised_photos
+    from {{ ref('sol_outcomes') }} as outcomes
+    inner join gaps
+        on outcomes.source = gaps.source and outcomes.rover_name = gaps.rover_name and outcomes.sol = gaps.sol
+    where outcomes.status in ('complete', 'mismatch', 'failed')
+
+),
+
+-- "grown" is the last time that the sol agreed with a manifest which has changed since. Attempts count from there. A sol that
+-- agreed with this very manifest and still is a gap has a disagreement inside the archive: its attempts keep counting.
+histories as (
+
+    select
+        source,
+        rover_name,
+        sol,
+        max(iff(recency = 1, status, null)) as last_status,
+        max(iff(recency = 1, reason, null)) as last_reason,
+        max(iff(recency = 1, message, null)) as last_message,
+        max(iff(recency = 1, ingested_at, null)) as last_outcome_at,
+        max(iff(status = 'complete' and promised_photos <> now_promised_photos, ingested_at, null)) as grown_after,
+        count_if(recency_of_kind <= 2 and status = 'mismatch') = 2
+        and min(iff(recency_of_kind <= 2 and is_whole, received_photos, null))
+        = max(iff(recency_of_kind <= 2 and is_whole, received_photos, null))
+        and min(iff(recency_of_kind <= 2 and is_whole, received_cameras, null))
+        = max(iff(recency_of_kind <= 2 and is_whole, received_cameras, null)) as is_stable
+    from attempted
+    group by source, rover_name, sol
+
+),
+
+schedules as (
+
+    select
+        gaps.rover_name,
+        gaps.sol,
+        count(*)::integer as attempts,
+        max(ledger.scheduled_at)::timestamp_ntz as last_attempt_at
+    from {{ source('bronze', 'schedule_ledger') }} as ledger
+    inner join gaps on ledger.rover_name = gaps.rover_name and ledger.sol = gaps.sol
+    left join histories
+        on gaps.source = histories.source and gaps.rover_name = histories.rover_name and gaps.sol = histories.sol
+    where
+        ledger.dataset = 'photos'
+        and (histories.grown_after is null or ledger.scheduled_at > histories.grown_after)
+    group by gaps.rover_name, gaps.sol
+
+),
+
+timed as (
+
+    select
+        gaps.*,
+        coalesce(schedules.attempts, 0)::integer as attempts,
+        schedules.last_attempt_at,
+        case
+            when schedules.attempts is null and histories.grown_after is not null
+                then dateadd('second', {{ settle }}, histories.grown_after)
+            when schedules.attempts is null then null
+            when histories.is_stable
+                then dateadd('second', {{ backoff_max }}, schedules.last_attempt_at)
+            else
+                dateadd(
+                    'second',
+                    least({{ backoff }} * power(2, least(schedules.attempts - 1, 30)), {{ backoff_max }})::integer,
+                    schedules.last_attempt_at
+                )
+        end as next_attempt_at,
+        case
+            when histories.sol is null and schedules.attempts is null then null
+            when histories.sol is null then 'NoOutcome'
+            when histories.last_status = 'failed' then coalesce(histories.last_reason, 'SourceError')
+            when histories.is_stable then 'StableMismatch'
+            when histories.last_status = 'mismatch' then 'Mismatch'
+            when histories.grown_after is not null then 'ManifestGrew'
+            else 'ArchiveDisagrees'
+        end as reason,
+        histories.last_message as message
+    from gaps
+    left join histories
+        on gaps.source = histories.source and gaps.rover_name = histories.rover_name and gaps.sol = histories.sol
+    left join schedules on gaps.rover_name = schedules.rover_name and gaps.sol = schedules.sol
+
+),
+
+-- Newest sols first, then the oldest gaps; the rovers take turns, so that none starves behind a bigger one.
+queued as (
+
+    select
+        timed.*,
+        row_number() over (
+            partition by rover_name
+            order by is_newest desc, iff(is_newest, -sol, sol)
+        ) as turn
+    from timed
+
+)
+
+select
+    source,
+    rover_name,
+    sol,
+    earth_date,
+    status,
+    promised_photos,
+    archived_photos,
+    promised_cameras,
+    archived_cameras,
+    attempts,
+    last_attempt_at,
+    next_attempt_at,
+    next_attempt_at is null or next_attempt_at <= sysdate() as is_due,
+    reason,
+    message,
+    is_newest,
+    row_number() over (order by turn, rover_name)::integer as priority_rank
+from queued
