@@ -1,0 +1,1 @@
+"""A deterministic, offline stand-in for NASA's Mars Photos API, its gateway and the MMGIS traverse routes."""

@@ -1,0 +1,7 @@
+"""``python -m mm_simulator``."""
+
+import sys
+
+from mm_simulator.main import main
+
+sys.exit(main())

@@ -1,0 +1,32 @@
+"""How a new sol's photos reach the archive: in three parts, hours after the sol's end."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from mm_simulator.core.facts import Rover
+from mm_simulator.core.rand import Rand
+from mm_simulator.core.timebase import CLOCKS
+
+_HOUR = 3600.0
+_PARTS = ((36 * _HOUR, 1.00), (12 * _HOUR, 0.85), (4 * _HOUR, 0.55))  # (seconds after the sol's end, share)
+SETTLED_AFTER = _PARTS[0][0]
+
+
+def released(rover: Rover, sol: int, total: int, now: float) -> int:
+    """How many of a sol's photos can be seen at a Unix time; all of them, for a rover that sends no more."""
+    if not rover.active:
+        return total
+    age = now - CLOCKS[rover.name].unix(sol + 1, 0.0)
+    for delay, share in _PARTS:
+        if age >= delay:
+            return min(total, ceil(total * share))
+    return 0
+
+
+def first_seen(rand: Rand, rover: str, sol: int, total: int, count: int) -> list[int]:
+    """Indices (ascending) of the ``count`` photos that come first, of a sol's ``total``; more counts add to fewer."""
+    if count >= total:
+        return list(range(total))
+    order = sorted(range(total), key=lambda i: (rand.u(rover, sol, "release", i), i))
+    return sorted(order[:count])

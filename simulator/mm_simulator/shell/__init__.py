@@ -1,0 +1,1 @@
+"""The HTTP side: gateway, routes, faults and the control plane."""

@@ -1,0 +1,178 @@
+"""The whole simulator as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from mm_simulator.archive import Archive
+from mm_simulator.captures import load_captures
+from mm_simulator.clock import SimClock
+from mm_simulator.core.profiles import PROFILES
+from mm_simulator.core.world import World
+from mm_simulator.settings import Settings
+from mm_simulator.shell.bodies import NOT_FOUND, application_error, error_format, gateway_error, page
+from mm_simulator.shell.control import PREFIX, Control
+from mm_simulator.shell.damage import damaged
+from mm_simulator.shell.faults import FaultBook, Strike
+from mm_simulator.shell.gateway import Gateway
+from mm_simulator.shell.mmgis import Layers
+from mm_simulator.shell.requestlog import RequestLog
+from mm_simulator.shell.target import Target, classify
+from mm_simulator.shell.v1 import PhotosApi
+
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET"}
+
+
+class Simulator:
+    """An ASGI application. ``real_now`` (Unix s) and ``steady`` (s) are the real clocks, ``pause`` waits."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        real_now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        world: World | None = None,
+    ) -> None:
+        self.settings = settings
+        self._real_now = real_now
+        self.clock = SimClock(settings.now, settings.clock_rate, steady)
+        self._held = world or World(settings.seed, settings.now)
+        folder = settings.captures_path()
+        profile = PROFILES[settings.profile]
+        self.archive = Archive(
+            self._world, profile, load_captures(folder) if folder else {}, settings.image_base or None,
+            settings.cache_sols,
+        )  # fmt: skip
+        self.layers = Layers(self._world, self.clock.now, profile)
+        self.log = RequestLog(settings.request_log)
+        self.faults = FaultBook(settings.seed, real_now)
+        self.gateway = Gateway(
+            settings.require_key, settings.rate_limit, settings.demo_key_per_hour, settings.demo_key_per_day,
+            self.faults, real_now,
+        )  # fmt: skip
+        self._api = PhotosApi(
+            lambda: self.archive,
+            self.clock.now,
+            settings.manifest_lag_hours,
+            settings.rover_shape == "extended",
+        )
+        self._control = Control(self)
+        self.reset()
+
+    def _world(self, now: float) -> World:
+        """The world, built further if the clock has run out of it."""
+        if not self._held.covers(now):
+            self._held = World(self.settings.seed, now)
+        return self._held
+
+    def reset(self) -> None:
+        """Clock, faults, log, counters and rate limits as at the start."""
+        self.clock.reset()
+        self.log.clear()
+        self.gateway.clear()
+        self.faults.clear()
+        for fault in self.settings.faults:
+            self.faults.add(fault)
+
+    def move_clock(self, now: float, rate: float | None) -> None:
+        """Set the simulated clock (Unix s, simulated seconds per second). Raises ValueError beyond the year 2100."""
+        if not 0.0 <= now < 4_102_444_800.0 or (rate is not None and rate < 0):
+            raise ValueError("the clock goes from 1970 to 2100, at a rate of 0 or more")
+        self.clock.set(now, rate)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        if path == "/healthz":
+            await JSONResponse({"status": "ok", "profile": self.settings.profile})(scope, receive, send)
+        elif path.startswith(PREFIX + "/") and self.settings.control:
+            await self._control.router(scope, receive, send)
+        else:
+            await self._serve(path, scope, receive, send)
+
+    async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived = self._real_now()
+        target = classify(path, scope["query_string"])
+        headers = Headers(scope=scope)
+        sent = {"status": 0, "bytes": 0}
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                sent["status"] = message["status"]
+            else:
+                sent["bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        strike = Strike()
+        try:
+            response, strike = self._decide(target, path, scope, headers)
+            if strike.delay:
+                await asyncio.sleep(strike.delay)
+            await damaged(strike.fatal, response, scope, receive, counting)
+        finally:
+            self.log.add(
+                target, scope["method"], path, arrived, self._real_now(), sent["status"], sent["bytes"],
+                strike.by, headers.get("traceparent"),
+            )  # fmt: skip
+
+    def _decide(self, target: Target, path: str, scope: Scope, headers: Headers) -> tuple[Response, Strike]:
+        """The answer, and the faults that it suffers on its way."""
+        extra: dict[str, str] = {}
+        strike = Strike()
+        if target.behind_gateway:
+            client = scope.get("client")
+            entry = self.gateway.enter(path, target.query, headers, str(client[0]) if client else "")
+            if entry.answer is not None:
+                entry.answer.headers.update(entry.headers)
+                return entry.answer, strike
+            extra = {**entry.headers, **_CORS}
+            strike = self.faults.strike(target)
+            if strike.fatal is not None and strike.fatal.kind == "rate_limit":
+                return self._limited(strike, target, path, headers), strike
+        else:
+            strike = self.faults.strike(target)
+        response = self._answer(target, path, scope["method"], headers, strike)
+        response.headers.update(extra)
+        return response, strike
+
+    def _limited(self, strike: Strike, target: Target, path: str, headers: Headers) -> Response:
+        assert strike.fatal is not None
+        seconds = self.faults.close(strike.fatal)
+        form = error_format(path, target.query.get("format"), headers.get("accept", ""))
+        refusal = self.gateway.refuse(form, self.settings.rate_limit, seconds)
+        assert refusal.answer is not None
+        refusal.answer.headers.update(refusal.headers)
+        return refusal.answer
+
+    def _answer(self, target: Target, path: str, method: str, headers: Headers, strike: Strike) -> Response:
+        accept = headers.get("accept", "*/*")
+        if target.kind == "other":
+            form = error_format(path, target.query.get("format"), accept)
+            return gateway_error(NOT_FOUND, form)
+        if method not in ("GET", "HEAD"):
+            return application_error(404, "Not Found", accept)
+        if target.kind in ("traverse", "waypoints", "mmgis"):
+            return self.layers.answer(target)
+        if target.kind == "image":
+            return page(404, "404 Not Found", "The requested file is not on this server.")
+        return self._api.answer(target, accept, strike.shapes)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message: dict[str, Any] = dict(await receive())
+        kind = message["type"].removeprefix("lifespan.")
+        await send({"type": f"lifespan.{kind}.complete"})
+        if kind == "shutdown":
+            return

@@ -1,0 +1,147 @@
+"""What a fault is, and how it is written: the JSON that the control plane and SIM_FAULTS take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mm_simulator.core.facts import find_rover
+from mm_simulator.shell.target import KINDS, MMGIS_KINDS, V1_KINDS, Target
+
+FATAL = ("rate_limit", "status", "manifest_500", "gone", "truncated", "reset")
+SHAPE_KINDS = (
+    "stale_manifest",
+    "manifest_count_delta",
+    "duplicate_pages",
+    "extended_rover",
+    "missing_earth_date",
+    "unknown_camera",
+)
+FAULT_KINDS = (*FATAL, "slow", *SHAPE_KINDS)
+_GROUPS: dict[str, tuple[str, ...]] = {"any": KINDS, "v1": V1_KINDS, "mmgis": MMGIS_KINDS}
+_DATA = ("photos", "latest_photos", "photo")
+_DEFAULT_PATHS: dict[str, tuple[str, ...]] = {
+    "manifest_500": ("manifest",), "stale_manifest": ("manifest",), "manifest_count_delta": ("manifest",),
+    "duplicate_pages": ("photos", "latest_photos"), "extended_rover": _DATA,
+    "missing_earth_date": (*_DATA, "manifest"), "unknown_camera": (*_DATA, "manifest"),
+}  # fmt: skip
+_BODIES = ("html", "empty", "json", "heroku")
+# parameter: (kinds that take it, type, least, most)
+_NUMBERS: dict[str, tuple[tuple[str, ...], type, float, float]] = {
+    "status": (("status",), int, 400, 599),
+    "retry_after": (("rate_limit",), int, 1, 86_400),
+    "delay_seconds": (("slow",), float, 0, 3600),
+    "fraction": (("truncated",), float, 0, 0.999),
+    "delta": (("manifest_count_delta",), int, -100_000, 100_000),
+    "count": (("stale_manifest", "duplicate_pages", "unknown_camera"), int, 1, 100_000),
+}
+_FIELDS = {"kind", "path", "rover", "sol", "sols", "probability", "times", "body", "mode", *_NUMBERS}
+
+
+class FaultError(ValueError):
+    """A fault cannot be set; the message says why."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault; ``times`` is what is left of its strikes (None: no end), ``hits`` how often it struck."""
+
+    id: str
+    kind: str
+    paths: tuple[str, ...]
+    rover: str | None = None
+    sols: frozenset[int] | None = None
+    probability: float = 1.0
+    times: int | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    hits: int = 0
+
+    def covers(self, target: Target) -> bool:
+        """Whether a request is in scope, whatever chance says."""
+        if target.kind not in self.paths or (self.rover is not None and self.rover != target.rover):
+            return False
+        if self.sols is None or (self.kind in SHAPE_KINDS and target.kind == "manifest"):
+            return True
+        return target.sol in self.sols
+
+    def describe(self) -> dict[str, Any]:
+        """As the control plane shows it."""
+        sols = sorted(self.sols) if self.sols is not None else None
+        return {
+            "id": self.id, "kind": self.kind, "paths": list(self.paths), "rover": self.rover, "sols": sols,
+            "probability": self.probability, "times_left": self.times, "hits": self.hits, **self.parameters,
+        }  # fmt: skip
+
+
+def parse(fault_id: str, given: Mapping[str, Any]) -> Fault:
+    """A fault from its JSON form. Raises FaultError."""
+    if unknown := sorted(set(given) - _FIELDS):
+        raise FaultError(f"unknown fields: {', '.join(unknown)}; known are {', '.join(sorted(_FIELDS))}")
+    kind = given.get("kind")
+    if kind not in FAULT_KINDS:
+        raise FaultError(f"kind must be one of {', '.join(FAULT_KINDS)}")
+    fault = Fault(fault_id, kind, _paths(kind, given.get("path")), _rover(given.get("rover")), _sols(given))
+    fault.probability = _number("probability", given.get("probability", 1.0), float, 0, 1)
+    if given.get("times") is not None:
+        fault.times = _number("times", given["times"], int, 1, 1_000_000)
+    for name, (kinds, number, least, most) in _NUMBERS.items():
+        if given.get(name) is not None:
+            if kind not in kinds:
+                raise FaultError(f"{name} does not go with {kind}")
+            fault.parameters[name] = _number(name, given[name], number, least, most)
+    _choice(fault, given, "body", "status", _BODIES)
+    _choice(fault, given, "mode", "truncated", ("json", "connection"))
+    return fault
+
+
+def _choice(fault: Fault, given: Mapping[str, Any], name: str, kind: str, allowed: Iterable[str]) -> None:
+    if given.get(name) is not None:
+        if fault.kind != kind or given[name] not in allowed:
+            raise FaultError(f"{name} goes with {kind} and must be one of {', '.join(allowed)}")
+        fault.parameters[name] = given[name]
+
+
+def _paths(kind: str, given: Any) -> tuple[str, ...]:
+    if given is None:
+        return _DEFAULT_PATHS.get(kind, V1_KINDS)
+    if given not in _GROUPS and given not in KINDS:
+        raise FaultError(f"path must be one of {', '.join((*_GROUPS, *KINDS))}")
+    paths = _GROUPS.get(given, (given,))
+    if kind == "rate_limit" and not set(paths) & set(V1_KINDS):
+        raise FaultError("rate_limit is the API gateway's; it cannot strike the map layers or images")
+    return paths
+
+
+def _rover(given: Any) -> str | None:
+    if given is None:
+        return None
+    rover = find_rover(str(given))
+    if rover is None:
+        raise FaultError(f"there is no rover {given!r}")
+    return rover.name
+
+
+def _sols(given: Mapping[str, Any]) -> frozenset[int] | None:
+    wanted = [given["sol"]] if given.get("sol") is not None else given.get("sols")
+    if wanted is None:
+        return None
+    sols: set[int] = set()
+    try:
+        for part in wanted:
+            first, _, last = str(part).partition("-")
+            if int(last or first) - int(first) > 100_000:
+                raise ValueError
+            sols.update(range(int(first), int(last or first) + 1))
+    except (TypeError, ValueError):
+        raise FaultError('sol must be a number, sols a list such as [3, "10-20"]') from None
+    return frozenset(sols)
+
+
+def _number(name: str, given: Any, number: type, least: float, most: float) -> Any:
+    allowed = (int,) if number is int else (int, float)
+    if isinstance(given, bool) or not isinstance(given, allowed) or not least <= given <= most:
+        raise FaultError(
+            f"{name} must be {'a whole number' if number is int else 'a number'} from {least} to {most}"
+        )
+    return number(given)

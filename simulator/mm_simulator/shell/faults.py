@@ -1,0 +1,114 @@
+"""The faults in force: which requests they strike, and how often.
+
+A fault strikes requests in its scope (path kind, rover, sols) with a probability, for a number of times.
+Chance is a hash of the fault, the request's meaning and how often that came before, so runs repeat exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from mm_simulator.core.rand import Rand
+from mm_simulator.shell.fault_spec import FATAL, Fault, parse
+from mm_simulator.shell.shapes import Shapes
+from mm_simulator.shell.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What happens to one request: a delay (s), at most one fault that ends it, deformed data, and by which faults."""
+
+    delay: float = 0.0
+    fatal: Fault | None = None
+    shapes: Shapes = field(default_factory=Shapes)
+    by: tuple[str, ...] = ()
+
+
+class FaultBook:
+    """The faults in force, in the order in which they were set, and whether the gateway is closed."""
+
+    def __init__(self, seed: str, real_now: Callable[[], float]) -> None:
+        self._rand, self._real_now = Rand(seed), real_now
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove all faults and open the gateway; ids start anew."""
+        self._faults: dict[str, Fault] = {}
+        self._seen: dict[tuple[str, str, str, int], int] = {}
+        self._next = 1
+        self._closed_until = 0.0
+
+    def add(self, given: Mapping[str, Any]) -> Fault:
+        """Set a fault. Raises FaultError."""
+        fault = parse(f"f{self._next}", given)
+        self._next += 1
+        self._faults[fault.id] = fault
+        return fault
+
+    def remove(self, fault_id: str) -> bool:
+        """Remove one fault (a gateway that it closed opens); False if there is none of that id."""
+        fault = self._faults.pop(fault_id, None)
+        if fault is not None and fault.kind == "rate_limit":
+            self._closed_until = 0.0
+        return fault is not None
+
+    def describe(self) -> list[dict[str, Any]]:
+        """All faults, as the control plane shows them."""
+        return [fault.describe() for fault in self._faults.values()]
+
+    def closed_for(self) -> int:
+        """Seconds for which the gateway refuses everything; 0 if it is open."""
+        return max(0, ceil(self._closed_until - self._real_now()))
+
+    def close(self, fault: Fault) -> int:
+        """Close the gateway as a rate_limit fault asks; returns the seconds."""
+        seconds: int = fault.parameters.get("retry_after", 30)
+        self._closed_until = self._real_now() + seconds
+        return seconds
+
+    def strike(self, target: Target) -> Strike:
+        """Decide what happens to a request, and count it."""
+        if not self._faults:
+            return Strike()
+        delay, fatal, by = 0.0, None, []
+        shapes: dict[str, Any] = {}
+        for fault in self._faults.values():
+            if fault.times == 0 or (fatal is not None and fault.kind in FATAL) or not fault.covers(target):
+                continue
+            if not self._chance(fault, target):
+                continue
+            fault.hits += 1
+            fault.times = None if fault.times is None else fault.times - 1
+            by.append(fault.id)
+            if fault.kind == "slow":
+                delay += fault.parameters.get("delay_seconds", 5.0)
+            elif fault.kind in FATAL:
+                fatal = fault
+            else:
+                shapes |= _shape(fault)
+        return Strike(delay, fatal, Shapes(**shapes), tuple(by))
+
+    def _chance(self, fault: Fault, target: Target) -> bool:
+        if fault.probability >= 1.0:
+            return True
+        sol = -1 if target.sol is None else target.sol
+        key = (fault.id, target.kind, target.rover or target.name, sol)
+        attempt = self._seen[key] = self._seen.get(key, -1) + 1
+        tag = f"fault-{fault.id}-{target.kind}"
+        return self._rand.u(target.rover or "-", sol, tag, attempt) < fault.probability
+
+
+def _shape(fault: Fault) -> dict[str, Any]:
+    count = fault.parameters.get("count")
+    shape: dict[str, Any] = {
+        "stale_manifest": {"drop_last": count or 1},
+        "manifest_count_delta": {"count_delta": fault.parameters.get("delta", 1)},
+        "duplicate_pages": {"overlap": count or 5},
+        "extended_rover": {"extended_rover": True},
+        "missing_earth_date": {"missing_earth_date": True},
+        "unknown_camera": {"unknown_camera": count or 1},
+    }[fault.kind]
+    return shape if fault.sols is None else shape | {"sols": fault.sols}

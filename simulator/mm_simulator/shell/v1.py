@@ -1,0 +1,130 @@
+"""The Mars Photos API: its six routes with the original's semantics, oddities included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from starlette.responses import Response
+
+from mm_simulator.archive import Archive, Listed
+from mm_simulator.core.facts import CAMERA_ID, ROVERS, Rover
+from mm_simulator.manifest import Manifest, manifest_object
+from mm_simulator.render import dump, full_rover, listing
+from mm_simulator.shell.bodies import JSON, application_error
+from mm_simulator.shell.shapes import Shapes
+from mm_simulator.shell.target import Target, to_integer
+
+_DATE = re.compile(r"([+-]?\d{1,5})-(\d{1,2})-(\d{1,2})")
+_PER_PAGE = 25
+_HOUR = 3600.0
+
+
+class BadDate(ValueError):
+    """An earth_date that the API cannot read; it answers with an error of its own."""
+
+
+class PhotosApi:
+    """Answers v1 requests from an archive at the simulated time that ``now`` tells (Unix seconds)."""
+
+    def __init__(
+        self, archive: Callable[[], Archive], now: Callable[[], float], lag_hours: float, extended: bool
+    ) -> None:
+        self._archive, self._now = archive, now
+        self._lag, self._extended = lag_hours * _HOUR, extended
+        self._manifests: dict[str, tuple[Manifest, bytes]] = {}
+
+    def answer(self, target: Target, accept: str, shapes: Shapes) -> Response:
+        """The response to a request; ``shapes`` deform its data if faults ask for that."""
+        if self._extended:
+            shapes = shapes.with_extended_rover()
+        if target.kind == "rovers":
+            return _json(dump({"rovers": [self._rover(rover) for rover in ROVERS.values()]}))
+        if target.kind == "photo":
+            return self._photo(target, accept, shapes)
+        if target.kind == "v1":
+            return application_error(404, "Not Found", accept)
+        if target.rover is None:
+            return _json(b'{"errors":"Invalid Rover Name"}', 400)
+        rover = ROVERS[target.rover]
+        if target.kind == "rover":
+            return _json(dump({"rover": self._rover(rover)}))
+        if target.kind == "manifest":
+            return self._manifest(rover, shapes)
+        try:
+            return self._photos(rover, target, shapes)
+        except BadDate:
+            return application_error(500, "Internal Server Error", accept)
+
+    def _rover(self, rover: Rover) -> dict[str, object]:
+        manifest = self._archive().manifest(rover, self._now())
+        return full_rover(rover, manifest.max_sol, manifest.total, self._extended)
+
+    def _manifest(self, rover: Rover, shapes: Shapes) -> Response:
+        manifest = self._archive().manifest(rover, self._now() - self._lag)
+        if shapes.manifest:
+            body = manifest_object(rover, shapes.deform_manifest(manifest))
+            return _json(dump({"photo_manifest": shapes.deform_manifest_object(body)}))
+        held = self._manifests.get(rover.name)
+        if held is None or held[0] is not manifest:
+            held = (manifest, dump({"photo_manifest": manifest_object(rover, manifest)}))
+            self._manifests[rover.name] = held
+        return _json(held[1])
+
+    def _photo(self, target: Target, accept: str, shapes: Shapes) -> Response:
+        body = self._archive().photo(to_integer(target.name) or 0, self._now())
+        if body is None:
+            return application_error(404, "Not Found", accept)
+        return _json(b'{"photo":' + next(iter(shapes.deform_photos([body], self._rover))) + b"}")
+
+    def _photos(self, rover: Rover, target: Target, shapes: Shapes) -> Response:
+        query = target.query
+        latest = target.kind == "latest_photos"
+        found = self._found(rover, target, latest)
+        if found and "camera" in query:
+            camera = CAMERA_ID.get((rover.name, query["camera"].upper()))
+            found = [photo for photo in found if photo.camera_id == camera]
+        if "page" in query:
+            found = _page(found, query["page"], query.get("per_page"), shapes.overlap)
+        fragments: Iterable[bytes] = [photo.body for photo in found]
+        return _json(listing(target.kind, shapes.deform_photos(fragments, self._rover)))
+
+    def _found(self, rover: Rover, target: Target, latest: bool) -> list[Listed]:
+        archive, now = self._archive(), self._now()
+        if latest:
+            return archive.photos(rover, archive.manifest(rover, now).max_sol, now)
+        if "sol" in target.query:
+            return [] if target.sol is None else archive.photos(rover, target.sol, now)
+        if "earth_date" in target.query:
+            sol = archive.sol_of_date(rover, _day(target.query["earth_date"]))
+            return [] if sol is None else archive.photos(rover, sol, now)
+        return []
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, headers={"content-type": JSON})
+
+
+def _day(text: str) -> date:
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
+        raise BadDate(text)
+    try:
+        return date(*(int(part) for part in match.groups()))
+    except ValueError:
+        raise BadDate(text) from None
+
+
+def _page(found: list[Listed], page: str, per_page: str | None, overlap: int) -> list[Listed]:
+    """One page. A page that is no number, or below 1, is the first; a size that is no number, or negative, is 25."""
+    size = _PER_PAGE
+    if per_page is not None and re.match(r"\d", per_page):
+        size = to_integer(per_page) or 0
+    number = max(1, to_integer(page) or 0)
+    start = (number - 1) * size
+    if overlap and number > 1 and start < len(found):
+        shown = min(size, len(found) - start)
+        start = max(0, start - overlap)
+        return found[start : start + shown]
+    return found[start : start + size]
