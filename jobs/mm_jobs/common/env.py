@@ -4,6 +4,11 @@ import os
 import re
 from typing import Final
 
+from mm_contracts import connections
+from mm_contracts.connections import SettingsError
+
+__all__ = ["SECRET_NAMES", "SettingsError", "number", "optional", "redact", "required"]
+
 SECRET_NAMES: Final = (
     "SOURCE_API_KEY",
     "AWS_ACCESS_KEY_ID",
@@ -21,20 +26,13 @@ _SHORTEST_SECRET: Final = 4
 """Shorter values are words of ordinary text; hiding them would garble the line and hide nothing."""
 
 
-class SettingsError(ValueError):
-    """A setting is missing or unusable; the message says which and what to set."""
-
-
 def required(name: str, what: str) -> str:
     """Return the variable's value.
 
     Raises:
         SettingsError: it is unset or empty; ``what`` tells in a few words what belongs there.
     """
-    value = os.environ.get(name, "")
-    if not value:
-        raise SettingsError(f"{name} is not set: give {what}")
-    return value
+    return connections.required(os.environ, name, what)
 
 
 def optional(name: str, default: str = "") -> str:

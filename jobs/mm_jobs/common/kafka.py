@@ -1,29 +1,16 @@
 """Publish to Kafka and know that it arrived."""
 
+import os
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
+from mm_contracts.connections import kafka_settings
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.topics import TRACEPARENT, traceparent
 
 from mm_jobs.common.ending import JobError
-from mm_jobs.common.env import optional, required
 
 _DELIVERY_SECONDS: Final = 30.0
-_FROM_ENVIRONMENT: Final = {
-    "security.protocol": "KAFKA_SECURITY_PROTOCOL",
-    "sasl.mechanism": "KAFKA_SASL_MECHANISM",
-    "sasl.username": "KAFKA_USERNAME",
-    "sasl.password": "KAFKA_PASSWORD",
-    "ssl.ca.location": "KAFKA_SSL_CA_LOCATION",
-}
-
-
-def client_settings() -> dict[str, Any]:
-    """Return librdkafka's connection settings from the environment. Raises SettingsError without bootstrap servers."""
-    settings: dict[str, Any] = {"bootstrap.servers": required("KAFKA_BOOTSTRAP_SERVERS", "Kafka's host:port list")}
-    settings.update({name: value for name, env in _FROM_ENVIRONMENT.items() if (value := optional(env))})
-    return settings
 
 
 def publish(topic: str, messages: Iterable[tuple[str, bytes]], trace_id: str) -> None:
@@ -41,7 +28,7 @@ def publish(topic: str, messages: Iterable[tuple[str, bytes]], trace_id: str) ->
             problems.append(str(error))
 
     producer = Producer(
-        client_settings()
+        kafka_settings(os.environ)
         | {
             "client.id": "martian-moments-jobs",
             "enable.idempotence": True,

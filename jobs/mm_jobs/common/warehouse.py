@@ -2,14 +2,15 @@
 answers is a matter of these settings alone."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
 
+from mm_contracts.connections import warehouse_arguments
 from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
-from mm_jobs.common.env import number, optional, required
 
 _LOGIN_SECONDS: Final = 30
 _DATA_EXCEPTION: Final = "22"
@@ -20,36 +21,13 @@ class DataError(Exception):
     """A statement failed because of the values it was given."""
 
 
-def settings() -> dict[str, Any]:
-    """Return the connector's arguments from the environment. Raises SettingsError where one is missing."""
-    arguments: dict[str, Any] = {
-        "account": required("SNOWFLAKE_ACCOUNT", "the account identifier (any word for the embedded warehouse)"),
-        "user": required("SNOWFLAKE_USER", "the user to log in as"),
-        "database": optional("SNOWFLAKE_DATABASE", "MARS"),
-        "role": optional("SNOWFLAKE_ROLE") or None,
-        "warehouse": optional("SNOWFLAKE_WAREHOUSE") or None,
-        "host": optional("SNOWFLAKE_HOST") or None,
-        "port": int(number("SNOWFLAKE_PORT", 0)) or None,
-        "protocol": optional("SNOWFLAKE_PROTOCOL") or None,
-    }
-    key = optional("SNOWFLAKE_PRIVATE_KEY_PATH")
-    if key:
-        arguments["authenticator"] = "SNOWFLAKE_JWT"
-        arguments["private_key_file"] = key
-        arguments["private_key_file_pwd"] = optional("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE") or None
-    else:
-        what = "the user's password, or SNOWFLAKE_PRIVATE_KEY_PATH for a key pair"
-        arguments["password"] = required("SNOWFLAKE_PASSWORD", what)
-    return {name: value for name, value in arguments.items() if value is not None}
-
-
 class Warehouse:
     """A session. Statements take qmark binds; errors become ``JobError`` WarehouseError with a sentence."""
 
     def __init__(self, query_tag: str) -> None:
         import snowflake.connector
 
-        arguments = settings()
+        arguments = warehouse_arguments(os.environ)
         with _errors("log in to the warehouse"):
             self._connection = snowflake.connector.connect(
                 **arguments,

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mm_contracts.bronze import TABLES, BronzeTable
 from mm_contracts.keys import PHOTOS, parse_key
 from mm_contracts.rovers import canonical_rover
-
-from mm_jobs.load.schema import TABLES, BronzeTable
 
 _LINE_KEY: Final = "object_key"
 

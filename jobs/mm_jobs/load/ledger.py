@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from mm_contracts.bronze import LEDGER, REJECTED
+
 from mm_jobs.common.warehouse import Warehouse, placeholders
-from mm_jobs.load.schema import LEDGER, REJECTED
 
 _MOST_BINDS = 500
 _Item = TypeVar("_Item")

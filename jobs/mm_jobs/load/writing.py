@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mm_contracts.bronze import LEDGER, LINES, STAGE, BronzeTable
+
 from mm_jobs.common.warehouse import Warehouse, placeholders
 from mm_jobs.load.documents import Loadable, naive_utc
-from mm_jobs.load.schema import LEDGER, LINES, STAGE, BronzeTable
 
 ROWS_PER_OBJECT = 1
 

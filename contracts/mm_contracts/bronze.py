@@ -1,0 +1,123 @@
+"""Bronze: its tables as data, and the statements that create them. What the load Job writes and dbt reads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from mm_contracts.keys import COORDINATES, MANIFESTS, PHOTOS
+
+SCHEMA: Final = "BRONZE"
+STAGE: Final = f"{SCHEMA}.LOAD_FILES"
+LINES: Final = f"{SCHEMA}.LOAD_LINES"
+LEDGER: Final = f"{SCHEMA}.LOAD_LEDGER"
+REJECTED: Final = f"{SCHEMA}.REJECTED_OBJECTS"
+SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
+
+Columns = tuple[tuple[str, str], ...]
+
+_HEAD: Final[Columns] = (
+    ("OBJECT_KEY", "varchar"),
+    ("ETAG", "varchar"),
+    ("LOAD_ID", "varchar"),
+    ("LOADED_AT", "timestamp_ntz"),
+    ("FILENAME", "varchar"),
+    ("ROVER_NAME", "varchar"),
+    ("SOURCE", "varchar"),
+    ("PLAN", "varchar"),
+    ("BATCH", "integer"),
+    ("ATTEMPT", "integer"),
+    ("TRACE_ID", "varchar"),
+    ("INGESTION_DATE", "timestamp_ntz"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BronzeTable:
+    """A bronze table: scalar columns, and the arrays that are kept as VARIANT. Times are UTC."""
+
+    name: str
+    scalars: Columns
+    arrays: tuple[str, ...]
+
+    @property
+    def qualified(self) -> str:
+        """The name with its schema."""
+        return f"{SCHEMA}.{self.name}"
+
+    @property
+    def columns(self) -> Columns:
+        """All columns with their types, in the table's order."""
+        return (*self.scalars, *((name, "variant") for name in self.arrays))
+
+
+TABLES: Final = {
+    PHOTOS: BronzeTable(
+        "RAW_PHOTO_RESPONSE",
+        (*_HEAD, ("SOL_START", "integer"), ("SOL_END", "integer"), ("PHOTO_COUNT", "integer")),
+        ("PHOTOS", "SOLS"),
+    ),
+    MANIFESTS: BronzeTable("RAW_MANIFEST_RESPONSE", _HEAD, ("MANIFESTS",)),
+    COORDINATES: BronzeTable("RAW_COORDINATE_RESPONSE", (*_HEAD, ("COORDINATE_COUNT", "integer")), ("COORDINATES",)),
+}
+"""Bronze table by dataset."""
+
+_OTHERS: Final[dict[str, Columns]] = {
+    "LOAD_LEDGER": (
+        ("OBJECT_KEY", "varchar"),
+        ("ETAG", "varchar"),
+        ("TABLE_NAME", "varchar"),
+        ("ROW_COUNT", "integer"),
+        ("LOAD_ID", "varchar"),
+        ("LOADED_AT", "timestamp_ntz"),
+        ("PUBLISHED_AT", "timestamp_ntz"),
+    ),
+    "REJECTED_OBJECTS": (
+        ("OBJECT_KEY", "varchar"),
+        ("ETAG", "varchar"),
+        ("REASON", "varchar"),
+        ("MESSAGE", "varchar"),
+        ("REJECTED_AT", "timestamp_ntz"),
+    ),
+    "SCHEDULE_LEDGER": (
+        ("SCHEDULE_ID", "varchar"),
+        ("DATASET", "varchar"),
+        ("ROVER_NAME", "varchar"),
+        ("SOL", "integer"),
+        ("ATTEMPT", "integer"),
+        ("REASON", "varchar"),
+        ("SCHEDULED_AT", "timestamp_ntz"),
+    ),
+    # Holds the lines of one transaction only: it is empty whenever somebody else looks.
+    "LOAD_LINES": (("LINE", "variant"),),
+}
+
+
+def all_tables() -> dict[str, Columns]:
+    """Return every bronze table's columns by name."""
+    return {table.name: table.columns for table in TABLES.values()} | _OTHERS
+
+
+def create_statement(name: str, columns: Columns, *, transient: bool) -> str:
+    """Return the statement that creates a table where it is missing.
+
+    Args:
+        name: unqualified.
+        columns: (name, type) pairs.
+        transient: without Snowflake's fail-safe copies: bronze can always be loaded again from the bucket.
+    """
+    kind = "transient table" if transient else "table"
+    listed = ", ".join(f"{column} {type_}" for column, type_ in columns)
+    return f"create {kind} if not exists {SCHEMA}.{name} ({listed})"
+
+
+def create_statements(names: Iterable[str], *, transient: bool = True) -> list[str]:
+    """Return the statements that create the schema, the stage and the named tables where they are missing.
+
+    The ledgers are never transient: what was asked for, and when, cannot be found again in the bucket.
+    """
+    tables = all_tables()
+    return [
+        f"create schema if not exists {SCHEMA}",
+        f"create stage if not exists {STAGE}",
+        *(create_statement(name, tables[name], transient=transient and not name.endswith("_LEDGER")) for name in names),
+    ]

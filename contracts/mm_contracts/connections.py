@@ -1,0 +1,71 @@
+"""How environment variables name the connections to Kafka and the warehouse. Pure: a mapping in, arguments out.
+
+Every part reads the same names, so that one ConfigMap and its Secrets serve all pods and a person's shell alike.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+
+class SettingsError(ValueError):
+    """A setting is missing or unusable; the message says which and what to set."""
+
+
+_KAFKA: Final = {
+    "security.protocol": "KAFKA_SECURITY_PROTOCOL",
+    "sasl.mechanism": "KAFKA_SASL_MECHANISM",
+    "sasl.username": "KAFKA_USERNAME",
+    "sasl.password": "KAFKA_PASSWORD",
+    "ssl.ca.location": "KAFKA_SSL_CA_LOCATION",
+}
+
+
+def required(env: Mapping[str, str], name: str, what: str) -> str:
+    """Return a variable's value; ``what`` tells in a few words what belongs there.
+
+    Raises:
+        SettingsError: it is unset or empty.
+    """
+    value = env.get(name, "")
+    if not value:
+        raise SettingsError(f"{name} is not set: give {what}")
+    return value
+
+
+def kafka_settings(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return librdkafka's connection settings. Raises SettingsError where no bootstrap servers are named."""
+    settings: dict[str, Any] = {"bootstrap.servers": required(env, "KAFKA_BOOTSTRAP_SERVERS", "Kafka's host:port list")}
+    settings.update({name: env[variable] for name, variable in _KAFKA.items() if env.get(variable)})
+    return settings
+
+
+def warehouse_arguments(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the arguments of ``snowflake.connector.connect``, with password or key pair.
+
+    ``SNOWFLAKE_HOST``, ``_PORT`` and ``_PROTOCOL`` are for an endpoint without an account, such as the embedded server.
+
+    Raises:
+        SettingsError: a variable is missing, or the port is no number.
+    """
+    what = "the account identifier (any word for the embedded warehouse)"
+    port = env.get("SNOWFLAKE_PORT", "")
+    if port and not port.isdecimal():
+        raise SettingsError(f"SNOWFLAKE_PORT is {port!r}: give a port number")
+    arguments: dict[str, Any] = {
+        "account": required(env, "SNOWFLAKE_ACCOUNT", what),
+        "user": required(env, "SNOWFLAKE_USER", "the user to log in as"),
+        "database": env.get("SNOWFLAKE_DATABASE") or "MARS",
+        "role": env.get("SNOWFLAKE_ROLE"),
+        "warehouse": env.get("SNOWFLAKE_WAREHOUSE"),
+        "host": env.get("SNOWFLAKE_HOST"),
+        "port": int(port) if port else None,
+        "protocol": env.get("SNOWFLAKE_PROTOCOL"),
+    }
+    if key := env.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
+        arguments["authenticator"] = "SNOWFLAKE_JWT"
+        arguments["private_key_file"] = key
+        arguments["private_key_file_pwd"] = env.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
+    else:
+        what = "the user's password, or SNOWFLAKE_PRIVATE_KEY_PATH for a key pair"
+        arguments["password"] = required(env, "SNOWFLAKE_PASSWORD", what)
+    return {name: value for name, value in arguments.items() if value}

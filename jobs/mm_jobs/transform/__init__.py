@@ -1,0 +1,1 @@
+"""Transform: run dbt over bronze, find what the archive still lacks, and schedule it."""

@@ -1,0 +1,147 @@
+"""dbt in this process: its parse state is read from where the image was built, so that a run begins at once.
+
+dbt itself throws the saved state away when a variable or a setting of the profile differs, and parses for seconds. The
+project in an image does not change, and what differs from run to run (variables, the account) is read when a model is
+compiled; only the database is written into the state, so that it is compared here.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from mm_jobs.common.log import Log
+
+PARSE_STATE: Final = "partial_parse.msgpack"
+_GOOD: Final = frozenset({"success", "pass", "warn", "no-op"})
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """How one model or test went; ``status`` is dbt's: success, error, skipped, pass, fail, warn."""
+
+    name: str
+    kind: str
+    status: str
+    message: str
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.status in _GOOD
+
+
+class DbtProblem(Exception):
+    """dbt could not even start its work: the project or the profile is broken."""
+
+
+class Dbt:
+    """A dbt project and the folder that this run may write to."""
+
+    def __init__(self, project: Path, work: Path, variables: Mapping[str, object], log: Log) -> None:
+        self._project = project
+        self._work = work
+        self._variables = dict(variables)
+        self._log = log
+        self._manifest: Any = None
+
+    def prepare(self, database: str) -> bool:
+        """Take the parse state that lies in the project's ``target``; returns whether it can be used as it is.
+
+        Args:
+            database: the database of this run.
+        """
+        self._work.mkdir(parents=True, exist_ok=True)
+        baked = self._project / "target" / PARSE_STATE
+        if not baked.exists():
+            return False
+        # Where it cannot be used as it is, dbt may still save some parsing with it.
+        with contextlib.suppress(OSError):
+            shutil.copyfile(baked, self._work / PARSE_STATE)
+        manifest = _read_manifest(baked)
+        databases = {str(node.database).upper() for node in manifest.nodes.values()} if manifest else set()
+        if databases == {database.upper()}:
+            self._manifest = manifest
+        return self._manifest is not None
+
+    def invoke(self, command: str, *selection: str) -> list[NodeResult]:
+        """Run a command such as ``run`` over a selection, and return how each of its nodes went.
+
+        Raises:
+            DbtProblem: dbt ended before it had results.
+        """
+        from dbt.cli.main import dbtRunner
+
+        answer = dbtRunner(manifest=self._manifest).invoke([command, *selection, *self._arguments()])
+        results = getattr(answer.result, "results", None)
+        if results is None:
+            raise DbtProblem(" ".join(str(answer.exception or "dbt ended without results").split())[:1000])
+        found = [_node_result(result) for result in results]
+        bad = [node for node in found if not node.good]
+        self._log.info(
+            "dbt",
+            command=command,
+            selection=" ".join(selection),
+            nodes=len(found),
+            failed=len(bad),
+            seconds=float(getattr(answer.result, "elapsed_time", 0.0)),
+        )
+        for node in bad:
+            self._log.error("dbt.node", node=node.name, kind=node.kind, status=node.status, message=node.message[:400])
+        for node in found:
+            self._log.debug("dbt.node", node=node.name, kind=node.kind, status=node.status, seconds=node.seconds)
+        return found
+
+    def _arguments(self) -> list[str]:
+        return [
+            "--project-dir", str(self._project),
+            "--profiles-dir", str(self._project),
+            "--target-path", str(self._work),
+            "--log-path", str(self._work),
+            "--vars", yaml.safe_dump(self._variables, default_flow_style=True, width=10_000).strip(),
+            "--log-level", "error",
+            "--log-level-file", "none",
+            "--no-use-colors",
+            "--no-print",
+            "--no-write-json",
+            "--no-send-anonymous-usage-stats",
+            "--no-version-check",
+            "--cache-selected-only",
+        ]  # fmt: skip
+
+
+def failures(results: Sequence[NodeResult]) -> list[NodeResult]:
+    """Return what failed by itself; what was skipped for it is not told twice."""
+    return [node for node in results if not node.good and node.status != "skipped"]
+
+
+def _node_result(result: Any) -> NodeResult:
+    return NodeResult(
+        name=str(result.node.name),
+        kind=str(getattr(result.node.resource_type, "value", result.node.resource_type)),
+        status=str(getattr(result.status, "value", result.status)),
+        message=" ".join(str(result.message or "").split()),
+        seconds=float(result.execution_time or 0.0),
+    )
+
+
+def _read_manifest(path: Path) -> Any:
+    """Return dbt's saved manifest, ready for use, or None where it was saved by another version of dbt."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+    from dbt.version import __version__
+
+    try:
+        manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+    except Exception:
+        # Whatever is wrong with a saved state, parsing the project again is the answer.
+        return None
+    if manifest.metadata.dbt_version != __version__:
+        return None
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    return manifest

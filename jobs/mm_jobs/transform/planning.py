@@ -1,0 +1,86 @@
+"""Read the gaps, publish what is due, and only then record it: a crash in between publishes the same schedule again."""
+
+import json
+from datetime import UTC, datetime
+from typing import Final
+
+from mm_contracts.bronze import SCHEDULES
+from mm_contracts.keys import PHOTOS
+from mm_contracts.messages import schedule_message
+from mm_contracts.topics import SCHEDULING
+
+from mm_jobs.common.ending import rfc3339
+from mm_jobs.common.kafka import publish
+from mm_jobs.common.log import Log
+from mm_jobs.common.warehouse import Warehouse
+from mm_jobs.load.documents import naive_utc
+from mm_jobs.transform.planner import Gap, PlannedSchedule, Summary, plan, summarize
+
+_GAPS: Final = """
+select ROVER_NAME, SOL, STATUS, PROMISED_PHOTOS, ATTEMPTS, NEXT_ATTEMPT_AT, IS_DUE, REASON, PRIORITY_RANK
+from SILVER.INGESTION_PLANNING
+order by PRIORITY_RANK
+"""
+
+_RECORD: Final = f"""
+merge into {SCHEDULES} t
+using (
+  select
+    f.value:rover::varchar as ROVER_NAME, f.value:sol::integer as SOL, f.value:attempt::integer as ATTEMPT,
+    f.value:reason::varchar as REASON
+  from (select parse_json(?) as GAPS) g, lateral flatten(input => g.GAPS) f
+) s
+on t.SCHEDULE_ID = ? and t.ROVER_NAME = s.ROVER_NAME and t.SOL = s.SOL
+when not matched then insert (SCHEDULE_ID, DATASET, ROVER_NAME, SOL, ATTEMPT, REASON, SCHEDULED_AT)
+values (?, ?, s.ROVER_NAME, s.SOL, s.ATTEMPT, s.REASON, ?)
+"""
+
+
+def read_gaps(warehouse: Warehouse) -> list[Gap]:
+    """Return all gaps in order of urgency. Raises JobError."""
+    return [
+        Gap(
+            rover=str(rover),
+            sol=int(sol),
+            status=str(status),
+            promised_photos=None if promised is None else int(promised),
+            attempts=int(attempts or 0),
+            next_attempt_at=next_attempt_at,
+            due=bool(due),
+            reason=reason,
+            rank=int(rank),
+        )
+        for rover, sol, status, promised, attempts, next_attempt_at, due, reason, rank in warehouse.run(_GAPS)
+    ]
+
+
+def schedule_gaps(warehouse: Warehouse, trace_id: str, log: Log) -> tuple[Summary, list[str]]:
+    """Publish and record schedules of all gaps that are due.
+
+    Returns:
+        The state of the gaps after that, and the ids of the published schedules: none where nothing is due.
+
+    Raises:
+        JobError: the warehouse or Kafka failed; what was not recorded is published again, under the same id.
+    """
+    gaps = read_gaps(warehouse)
+    before = summarize(gaps)
+    log.info("gaps", total=before.total, due=before.due, waiting=before.waiting)
+    schedules = plan(gaps)
+    for schedule in schedules:
+        now = datetime.now(UTC)
+        value = schedule_message(PHOTOS, schedule.tasks(), schedule_id=schedule.schedule_id, timestamp=rfc3339(now))
+        publish(SCHEDULING, [(schedule.schedule_id, value)], trace_id)
+        _record(warehouse, schedule, naive_utc(now))
+        photos = sum(gap.promised_photos or 0 for gap in schedule.gaps)
+        log.info("scheduled", schedule_id=schedule.schedule_id, sols=len(schedule.gaps), photos=photos)
+    after = summarize(read_gaps(warehouse)) if schedules else before
+    return after, [schedule.schedule_id for schedule in schedules]
+
+
+def _record(warehouse: Warehouse, schedule: PlannedSchedule, at: str) -> None:
+    gaps = [
+        {"rover": gap.rover, "sol": gap.sol, "attempt": gap.attempts + 1, "reason": gap.reason or gap.status}
+        for gap in schedule.gaps
+    ]
+    warehouse.run(_RECORD, (json.dumps(gaps), schedule.schedule_id, schedule.schedule_id, PHOTOS, at))
