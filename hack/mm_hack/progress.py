@@ -1,161 +1,87 @@
-"""What a run looks like from outside: pure summaries of plans, Jobs and the archive, and the verdict on them."""
+"""Live progress: a line when a step starts (if it is long), one when it ends, each with its time."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-KIND_LABEL = "martian-moments.io/kind"
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
-
-@dataclass(frozen=True)
-class RoverArchive:
-    """One rover's line of ``mars status --json``."""
-
-    rover: str
-    sols_promised: int
-    sols_archived: int
-    photos_promised: int
-    photos_archived: int
-    gaps: int
-    gaps_due: int
-    drives: int
-
-    @property
-    def complete(self) -> bool:
-        """Whether every promised sol and photo is there and no gap is left."""
-        return (
-            self.sols_promised > 0
-            and self.gaps == 0
-            and self.sols_archived == self.sols_promised
-            and self.photos_archived == self.photos_promised
-        )
+LONG = 20.0
+"""Steps expected to take longer than this (s) say so when they start."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything the watcher looks at, at one moment."""
+class Progress:
+    """Prints steps from several threads without mixing their lines.
 
-    plans: int = 0
-    plans_live: int = 0
-    batches: int = 0
-    batches_done: int = 0
-    batches_failed: int = 0
-    batches_waiting: int = 0
-    photos_fetched: int = 0
-    jobs_active: tuple[tuple[str, int], ...] = ()
-    jobs_done: tuple[tuple[str, int], ...] = ()
-    reasons: tuple[str, ...] = ()
-    rovers: tuple[RoverArchive, ...] = ()
+    Args:
+        out: where to print; standard error by default, so that a command's own result can be piped.
+    """
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing runs and nothing is about to."""
-        return self.plans > 0 and self.plans_live == 0 and not self.jobs_active
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stderr
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._colour = self._out.isatty()
 
-    @property
-    def complete(self) -> bool:
-        """Whether the archive of every rover is complete and the loop is quiet."""
-        return self.quiet and len(self.rovers) >= 4 and all(rover.complete for rover in self.rovers)
+    def say(self, text: str) -> None:
+        """Print one line of explanation."""
+        self._line("·", "", text)
 
+    @contextmanager
+    def step(self, what: str, *, about: float = 0) -> Iterator[Step]:
+        """Time a step; `about` is how long it takes on two busy cores (s), told at the start if it is long."""
+        started = time.monotonic()
+        step = Step()
+        if about >= LONG:
+            self._line("→", "", f"{what} (about {span(about)})")
+        try:
+            yield step
+        except BaseException:
+            self._line("✗", span(time.monotonic() - started), what)
+            raise
+        note = f": {step.note}" if step.note else ""
+        self._line("✓", span(time.monotonic() - started), what + note)
 
-def _is_active(job: Mapping[str, Any]) -> bool:
-    conditions = job.get("status", {}).get("conditions") or []
-    return not any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+    def elapsed(self) -> float:
+        """Seconds since this progress began."""
+        return time.monotonic() - self._started
 
-
-def _counted(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return tuple(sorted(counts.items()))
-
-
-def summarise(
-    plans: Iterable[Mapping[str, Any]], jobs: Iterable[Mapping[str, Any]], rovers: Iterable[RoverArchive]
-) -> Snapshot:
-    """Return the snapshot of API objects (IngestionPlans and Jobs as dicts) and the archive's lines."""
-    plans, kinds_active, kinds_done, reasons = list(plans), [], [], []
-    totals = {"total": 0, "succeeded": 0, "failed": 0, "waiting": 0}
-    photos = live = 0
-    for plan in plans:
-        status = plan.get("status") or {}
-        live += status.get("phase", "Pending") in ("Pending", "Running")
-        photos += status.get("photos", 0)
-        for name in totals:
-            totals[name] += (status.get("batches") or {}).get(name, 0)
-        for record in status.get("records") or []:
-            if record.get("reason"):
-                reasons.append(f"{record['rover']} sols {record.get('sols', '')}: {record['reason']}")
-    for job in jobs:
-        kind = (job["metadata"].get("labels") or {}).get(KIND_LABEL)
-        if kind:
-            (kinds_active if _is_active(job) else kinds_done).append(kind)
-    return Snapshot(
-        plans=len(plans),
-        plans_live=live,
-        batches=totals["total"],
-        batches_done=totals["succeeded"],
-        batches_failed=totals["failed"],
-        batches_waiting=totals["waiting"],
-        photos_fetched=photos,
-        jobs_active=_counted(kinds_active),
-        jobs_done=_counted(kinds_done),
-        reasons=tuple(reasons),
-        rovers=tuple(rovers),
-    )
+    def _line(self, mark: str, took: str, text: str) -> None:
+        if self._colour:
+            colour = {"✓": "32", "✗": "31", "→": "36", "·": "2"}[mark]
+            mark = f"\x1b[{colour}m{mark}\x1b[0m"
+        with self._lock:
+            print(f"{clock(self.elapsed()):>6} {mark} {text}{'  ' + took if took else ''}", file=self._out, flush=True)
 
 
-def progress_line(snapshot: Snapshot) -> str:
-    """Return one line for people: what runs, how far the batches are, how far the archive is."""
-    running = ", ".join(f"{count} {kind}" for kind, count in snapshot.jobs_active) or "nothing"
-    promised = sum(r.photos_promised for r in snapshot.rovers)
-    parts = [
-        f"running {running}",
-        f"batches {snapshot.batches_done}/{snapshot.batches}"
-        + (f" ({snapshot.batches_waiting} waiting)" if snapshot.batches_waiting else "")
-        + (f" ({snapshot.batches_failed} failed)" if snapshot.batches_failed else ""),
-    ]
-    if promised:
-        parts += [
-            f"archive {sum(r.sols_archived for r in snapshot.rovers):,}/{sum(r.sols_promised for r in snapshot.rovers):,} sols",
-            f"{sum(r.photos_archived for r in snapshot.rovers):,}/{promised:,} photos",
-            f"{sum(r.gaps for r in snapshot.rovers):,} gaps",
-        ]
-    return " · ".join(parts)
+class Step:
+    """A running step; `note` is added to its closing line."""
+
+    note: str = ""
 
 
-def closing_table(snapshot: Snapshot) -> str:
-    """Return the table per rover that ends a run."""
-    head = ("rover", "sols promised", "sols archived", "photos promised", "photos archived", "gaps", "drives")
-    rows = [
-        (r.rover, r.sols_promised, r.sols_archived, r.photos_promised, r.photos_archived, r.gaps, r.drives)
-        for r in snapshot.rovers
-    ]
-    total = ("all", *(sum(int(row[i]) for row in rows) for i in range(1, len(head))))
-    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in [head, *rows, total]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    lines = [
-        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in cells
-    ]
-    rule = "-" * len(lines[0])
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+def clock(seconds: float) -> str:
+    """Minutes and seconds since the start: ``4:07``."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def what_is_missing(snapshot: Snapshot) -> str:
-    """Return a sentence that says why a run is not complete."""
-    if not snapshot.plans:
-        return "no IngestionPlan was made: look at the operator's log (kubectl -n mars logs deploy/mars-operator)"
-    if not snapshot.rovers:
-        return "no manifest reached the warehouse: look at `kubectl -n mars get iplan,jobs` and at failed Jobs' logs"
-    short = [r for r in snapshot.rovers if not r.complete]
-    parts = [
-        f"{r.rover} has {r.sols_archived:,} of {r.sols_promised:,} sols, {r.photos_archived:,} of "
-        f"{r.photos_promised:,} photos and {r.gaps:,} gaps"
-        for r in short
-    ]
-    if len(snapshot.rovers) < 4:
-        parts.append(f"only {len(snapshot.rovers)} of 4 rovers have a manifest")
-    if snapshot.reasons:
-        parts.append("reasons: " + "; ".join(snapshot.reasons[:5]))
-    return "; ".join(parts) or "the loop is still running"
+def span(seconds: float) -> str:
+    """A duration for people: ``0.4 s``, ``12 s``, ``6 min``, ``2 min 30 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min" if rest < 5 or minutes >= 20 else f"{minutes} min {rest} s"
+
+
+def amount(size: float) -> str:
+    """Bytes for people: ``44 MB``, ``3.6 GB`` (powers of ten)."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
