@@ -1,10 +1,13 @@
-"""The information schema's TABLES view, with views in it.
+"""The information schema's views where fakesnow's do not tell all.
 
-fakesnow lists only base tables, so `dbt docs generate` finds no view in the catalog. Sessions' private schemas
-(see `dialect.temporary`) are left out.
+TABLES lists only base tables, so `dbt docs generate` finds no view in the catalog; and COLUMNS does not know the wide
+integers that sums are made of, so their columns had no type of Snowflake's. Sessions' private schemas (see
+`dialect.temporary`) are left out.
 """
 
 from __future__ import annotations
+
+from fakesnow import info_schema
 
 from mm_warehouse.dialect.temporary import SCHEMA_PREFIX
 
@@ -36,6 +39,18 @@ LEFT JOIN _fs_global._fs_information_schema._fs_tables_ext AS ext
 WHERE schema_name NOT IN ('_fs_information_schema', 'information_schema', 'pg_catalog')
   AND NOT starts_with(schema_name, '{prefix}')
 """
+
+
+_INTEGERS = "columns.data_type IN ('BIGINT', 'HUGEINT', 'UBIGINT', 'UHUGEINT', 'INTEGER', 'SMALLINT', 'TINYINT')"
+
+
+def global_views_sql() -> str:
+    """SQL that redefines the views that all databases share; to be run after fakesnow's own."""
+    stock = str(info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW)
+    own = stock.replace("create view if not exists", "create or replace view").replace(
+        "columns.data_type='BIGINT'", _INTEGERS
+    )
+    return own
 
 
 def views_sql(database: str) -> str:

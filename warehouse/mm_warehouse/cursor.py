@@ -11,9 +11,12 @@ from sqlglot import Expr, exp
 
 from mm_warehouse.dialect import merge as merges
 from mm_warehouse.dialect.arithmetic import check_divisors, keep_aggregate_arguments
+from mm_warehouse.dialect.comments import table_comment_sql
 from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
 from mm_warehouse.dialect.flatten import flatten
 from mm_warehouse.dialect.json_paths import share_parsing
+from mm_warehouse.dialect.semi_structured import semi_structured
+from mm_warehouse.dialect.text import text_functions
 from mm_warehouse.results import Description
 from mm_warehouse.transaction import TransactionalConnection
 
@@ -88,7 +91,8 @@ class WarehouseCursor(FakeSnowflakeCursor):
 
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
-        return check_divisors(share_parsing(self._transform(expression, params)))
+        prepared = expression.transform(semi_structured, copy=False).transform(text_functions, copy=False)
+        return check_divisors(share_parsing(self._transform(prepared, params)))
 
     def _run_merge(self, expression: exp.Merge, params: Parameters) -> None:
         kinds = merges.branches(expression)
@@ -112,5 +116,14 @@ class WarehouseCursor(FakeSnowflakeCursor):
         self._last_transformed = statement
 
     def _execute(self, transformed: Expr, params: Any = None) -> None:
+        comment = transformed.args.pop("table_comment", None)
         super()._execute(transformed, params)
         self.duck_description = [(column[0], str(column[1])) for column in self._duck_conn.description or []]
+        if comment is not None:
+            self._store_comment(*comment)
+
+    def _store_comment(self, table: exp.Table, comment: str | None) -> None:
+        values: list[Any] = [table.catalog or self.database, table.db or self.schema, table.name]
+        if comment is not None:
+            values.append(str(comment))
+        self.duck.execute(table_comment_sql(comment), values)

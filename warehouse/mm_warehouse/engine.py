@@ -14,7 +14,7 @@ import duckdb
 from fakesnow import info_schema, macros
 from fakesnow.transforms import show, stage
 
-from mm_warehouse.catalog import views_sql
+from mm_warehouse.catalog import global_views_sql, views_sql
 from mm_warehouse.dialect.flatten import macro_sql
 from mm_warehouse.dialect.functions import functions_sql
 from mm_warehouse.dialect.temporary import SCHEMA_PREFIX
@@ -86,6 +86,7 @@ class Engine:
         root = self._root
         root.execute(f"ATTACH {_quoted(settings.directory / _GLOBALS_FILE)} AS _fs_global")
         root.execute(info_schema.fs_global_creation_sql())
+        root.execute(global_views_sql())
         root.execute(show.fs_global_creation_sql())
         root.execute("SET GLOBAL TimeZone = 'UTC'")
         names = {file.stem for file in self._databases.glob("*.db")} | {settings.database}

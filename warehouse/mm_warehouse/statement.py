@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 from fakesnow.dialect import parse_one
-from fakesnow.statement_type import statement_type_id
+from fakesnow.statement_type import DDL, statement_type_id
 from sqlglot import Expr, exp
 
 from mm_warehouse.cursor import WarehouseCursor
+from mm_warehouse.dialect.comments import column_comments
 from mm_warehouse.dialect.unsupported import replace_statement, strip_leading_comments
 from mm_warehouse.errors import SqlError
 from mm_warehouse.locks import TableName
@@ -45,11 +46,15 @@ def run(session: Session, text: str, params: list[Any] | dict[str, Any] | None =
     connection = session.connection
     if connection.variables._variables:
         text = connection.variables.inline_variables(text)
+    if (comments := column_comments(text)) is not None:
+        return _run_duckdb(session, comments)
     expression = parse_one(text)
     type_id = statement_type_id(expression)
     if isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback):
         _transaction_statement(session, expression)
         return _run_on_cursor(connection.cursor(), parse_one(_SUCCESS), None, type_id)
+    if isinstance(expression, exp.Create) and expression.kind in ("FUNCTION", "PROCEDURE"):
+        raise NotImplementedError(f"CREATE {expression.kind}")
     duck = session.duck
     duck.check_usable()
     cursor = connection.cursor()
@@ -66,6 +71,15 @@ def run(session: Session, text: str, params: list[Any] | dict[str, Any] | None =
     finally:
         if not duck.active:
             session.locks.release(session)
+
+
+def _run_duckdb(session: Session, statements: list[str]) -> Outcome:
+    """Run DDL that has been translated already."""
+    session.duck.check_usable()
+    session.duck.commit()
+    for sql in statements:
+        session.duck.execute(sql)
+    return _run_on_cursor(session.connection.cursor(), parse_one(_SUCCESS), None, type_id=DDL)
 
 
 def _run_on_cursor(

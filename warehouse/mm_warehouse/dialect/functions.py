@@ -1,14 +1,24 @@
-"""Functions that Snowflake has and neither DuckDB nor fakesnow's translation provides, as DuckDB macros."""
+"""Functions that the rewritten statements call, as DuckDB macros of each database."""
 
 from __future__ import annotations
 
 from mm_warehouse.dialect.arithmetic import DIVISOR_MACRO
+from mm_warehouse.dialect.semi_structured import IS_OBJECT_MACRO, TYPEOF_MACRO
+from mm_warehouse.dialect.text import ARRAY_CONTAINS_MACRO, TRIM_MACROS, TRY_TIMESTAMP_MACRO
 
-_MACROS: dict[str, str] = dict([DIVISOR_MACRO])
+_MACROS = (
+    DIVISOR_MACRO,
+    TYPEOF_MACRO,
+    IS_OBJECT_MACRO,
+    ARRAY_CONTAINS_MACRO,
+    TRY_TIMESTAMP_MACRO,
+    *TRIM_MACROS,
+    # There is one of each; scripts ask for them to say where they are.
+    ("current_warehouse()", "'EMBEDDED'"),
+    ("current_session()", "'0'"),
+)
 
 
 def functions_sql(catalog: str) -> str:
     """SQL that (re)defines the macros of `catalog`."""
-    return "SELECT 1;" + "".join(
-        f'CREATE OR REPLACE MACRO "{catalog}".{signature} AS ({body});\n' for signature, body in _MACROS.items()
-    )
+    return "\n".join(f'CREATE OR REPLACE MACRO "{catalog}".{signature} AS ({body});' for signature, body in _MACROS)
