@@ -30,6 +30,9 @@ ANNOTATION_RETRY: Final = f"{GROUP}/retry-now"
 LABEL_FINISHED: Final = f"{GROUP}/finished"
 """On plans that have ended; the operator watches only those without it. Remove it to have the plan looked at again."""
 
+SOL_TEXT_LIMIT: Final = 500
+"""Characters of one item of ``sols``: the CRD's rules are checked for every item, and their cost is bounded by it."""
+
 DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 """Durations as Kubernetes users write them: 90s, 15m, 1h30m. Never empty (min length 2)."""
 
@@ -65,7 +68,7 @@ def parse_duration(text: str) -> int:
 Duration = Annotated[str, Field(pattern=DURATION, min_length=2, max_length=20)]
 SolText = Annotated[
     str,
-    Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*$", min_length=1, max_length=4000),
+    Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*$", min_length=1, max_length=SOL_TEXT_LIMIT),
     AfterValidator(_checked_sols),
 ]
 

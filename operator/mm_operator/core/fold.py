@@ -1,0 +1,186 @@
+"""Single flight and folding: when a load, a sweep or a dbt run starts. Decided from Jobs that exist, not from events.
+
+A failed Job of these kinds is retried by what is left of it in the cluster: failures since the last success give the
+back-off, so that a restart neither forgets a failure nor hurries a retry.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from mm_contracts.plan import parse_duration
+from mm_contracts.reasons import Reason
+
+from mm_operator.core.backoff import next_attempt
+from mm_operator.core.observe import Job
+from mm_operator.core.settings import OperatorSettings
+from mm_operator.core.times import parse_time
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Events that wait to be acted on: how many, and when the first one came."""
+
+    count: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to start now, if anything, and when to decide again at the latest (None: on the next event)."""
+
+    start: Literal["load", "sweep", "transform"] | None = None
+    wake_at: datetime | None = None
+    attempt: int = 1
+    why: str = ""
+
+
+def completed(job: Job) -> bool:
+    """Return whether a Job did its work. A dbt run whose data tests failed has built and planned all the same."""
+    if job.state == "succeeded":
+        return True
+    end = job.termination
+    return job.kind == "transform" and job.state == "failed" and end is not None and end.reason == Reason.TEST_FAILED
+
+
+def _ended(job: Job) -> datetime | None:
+    return job.finished_at or job.created_at
+
+
+def failures_since_success(jobs: Iterable[Job]) -> tuple[int, datetime | None, str]:
+    """Return (failures after the last completed Job, when the last of them ended, its name)."""
+    count, last, name = 0, None, ""
+    ended = [(when, job) for job in jobs if job.state != "active" and (when := _ended(job)) is not None]
+    for when, job in sorted(ended, key=lambda pair: (pair[0], pair[1].name)):
+        if completed(job):
+            count, last, name = 0, None, ""
+        else:
+            count, last, name = count + 1, when, job.name
+    return count, last, name
+
+
+def _not_before(jobs: Sequence[Job], settings: OperatorSettings) -> tuple[int, datetime | None]:
+    count, last, name = failures_since_success(jobs)
+    if last is None:
+        return 0, None
+    base, longest = parse_duration(settings.job_backoff), parse_duration(settings.job_max_backoff)
+    return count, next_attempt(last, count, base, longest, name)
+
+
+def last_completed(jobs: Iterable[Job], kind: str) -> Job | None:
+    """Return the completed Job of a kind that was created last."""
+    found = [job for job in jobs if job.kind == kind and completed(job) and job.created_at]
+    return max(found, key=lambda job: (job.created_at, job.name), default=None)
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((t for t in times if t is not None), default=None)
+
+
+def decide_load(
+    now: datetime,
+    waiting: Waiting,
+    jobs: Sequence[Job],
+    requested_at: datetime | None,
+    settings: OperatorSettings,
+) -> Decision:
+    """Return whether a load or a sweep starts now.
+
+    A sweep is wanted on request (a start, an outage), after a failed load or sweep, and now and then. It takes the
+    waiting events with it, because it finds their objects. After a failed sweep waiting events get a load of their
+    own first, so that an object which spoils sweeps does not hold up new ones.
+
+    Args:
+        now: the time.
+        waiting: object events without a Job.
+        jobs: the load and sweep Jobs that exist.
+        requested_at: when a sweep was last asked for by this process, if ever.
+        settings: fold window, parallelism, interval, back-off.
+    """
+    live = [job for job in jobs if job.state == "active"]
+    if len(live) >= settings.load_parallelism or any(job.kind == "sweep" for job in live):
+        return Decision()
+    failures, not_before = _not_before(jobs, settings)
+    if not_before is not None and now < not_before:
+        return Decision(wake_at=not_before)
+    swept = last_completed(jobs, "sweep")
+    swept_at = swept.created_at if swept else None
+    wanted_at = _sweep_wanted_at(jobs, swept_at, requested_at, settings)
+    fold_over = waiting.since + timedelta(seconds=settings.load_fold_seconds) if waiting.since else None
+    last = max((j for j in jobs if j.created_at), key=lambda j: (j.created_at, j.name), default=None)
+    after_failed_sweep = failures > 0 and last is not None and last.kind == "sweep"
+    if wanted_at is not None and wanted_at <= now and not live and not (after_failed_sweep and waiting.count):
+        return Decision(start="sweep", attempt=failures + 1, why="wanted since " + wanted_at.isoformat())
+    if waiting.count and fold_over is not None:
+        if fold_over <= now or waiting.count >= settings.load_max_objects:
+            return Decision(start="load", attempt=failures + 1)
+        return Decision(wake_at=_earliest(fold_over, wanted_at))
+    return Decision(wake_at=wanted_at if wanted_at and wanted_at > now else None)
+
+
+def _sweep_wanted_at(
+    jobs: Sequence[Job], swept_at: datetime | None, requested_at: datetime | None, settings: OperatorSettings
+) -> datetime | None:
+    """Return from when on a sweep is wanted, given when the last completed one was created."""
+    if requested_at is not None and (swept_at is None or requested_at > swept_at):
+        return requested_at
+    failed = [end for job in jobs if job.state == "failed" and (end := _ended(job)) is not None]
+    lost = [end for end in failed if swept_at is None or end > swept_at]
+    if lost:
+        return min(lost)
+    return swept_at + timedelta(seconds=parse_duration(settings.sweep_interval)) if swept_at else None
+
+
+def decide_transform(
+    now: datetime,
+    waiting: Waiting,
+    jobs: Sequence[Job],
+    busy: bool,
+    started_at: datetime,
+    settings: OperatorSettings,
+) -> Decision:
+    """Return whether a dbt run starts now: one at a time, events folded.
+
+    While batches or loads are still under way, a run would be made again for each of them: it waits until they have
+    settled, at most ``transformMaxDelay`` after the first waiting event.
+
+    Args:
+        now: the time.
+        waiting: finished loads that no completed run has seen.
+        jobs: the dbt Jobs that exist.
+        busy: whether ingest or load work is still under way.
+        started_at: when this process started, for the interval where no run is known.
+        settings: fold window, delay, interval, back-off.
+    """
+    if any(job.state == "active" for job in jobs):
+        return Decision()
+    failures, not_before = _not_before(jobs, settings)
+    if not_before is not None and now < not_before:
+        return Decision(wake_at=not_before)
+    if failures:
+        return Decision(start="transform", attempt=failures + 1, why="the last run failed")
+    last = last_completed(jobs, "transform")
+    timer = _timer(last, started_at, settings)
+    if timer <= now:
+        return Decision(start="transform", why="a gap's next attempt is due")
+    if not waiting.count or waiting.since is None:
+        return Decision(wake_at=timer)
+    ready = waiting.since + timedelta(seconds=settings.transform_fold_seconds)
+    if busy:
+        ready = max(ready, waiting.since + timedelta(seconds=parse_duration(settings.transform_max_delay)))
+    if ready <= now:
+        return Decision(start="transform", why="loads have finished")
+    return Decision(wake_at=min(ready, timer))
+
+
+def _timer(last: Job | None, started_at: datetime, settings: OperatorSettings) -> datetime:
+    interval = timedelta(seconds=parse_duration(settings.transform_interval))
+    if last is None:
+        return started_at + interval
+    ended = _ended(last) or started_at
+    end = last.termination
+    told = parse_time(str(end.details.get("next_due_at") or "")) if end else None
+    # A gap that was due already when the run ended has been scheduled by it, or waits for its plan.
+    soonest = max(told, ended + timedelta(seconds=5)) if told else None
+    return _earliest(soonest, ended + interval) or ended + interval

@@ -1,0 +1,216 @@
+"""Job objects as plain data: a function of their cause and of the settings."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mm_contracts.batch import BATCH_ENV, LOAD_ENV, TRANSFORM_ENV, BatchSpec, LoadSpec, ObjectRef, TransformSpec, Wire
+from mm_contracts.plan import (
+    ANNOTATION_SPEC,
+    ANNOTATION_TRACE,
+    GROUP,
+    KIND,
+    LABEL_ATTEMPT,
+    LABEL_BATCH,
+    LABEL_KIND,
+    LABEL_PLAN,
+    LABEL_ROVER,
+    VERSION,
+    PlanSpec,
+    parse_duration,
+)
+from mm_contracts.reasons import ExitCode
+
+from mm_operator.core.settings import JobKind, OperatorSettings
+
+CONTAINER: Final = "main"
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+TTL_SECONDS: Final = 86_400
+"""The operator deletes Jobs itself once their results are recorded; this is for Jobs that nobody looks after."""
+_ENV: Final[dict[str, str]] = {
+    "ingest": BATCH_ENV,
+    "load": LOAD_ENV,
+    "sweep": LOAD_ENV,
+    "transform": TRANSFORM_ENV,
+}
+
+
+def owner_reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:
+    """Return a reference that lets the garbage collector delete with the owner. It never blocks a deletion."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": False,
+        "blockOwnerDeletion": False,
+    }
+
+
+def ingest_job_name(plan: str, batch: int, attempt: int) -> str:
+    """Return the name of one attempt of one batch."""
+    return f"{plan}-{batch}-{attempt}"
+
+
+def digest(*parts: str, length: int = 16) -> str:
+    """Return a short hexadecimal hash of some texts."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:length]
+
+
+def load_id(objects: Sequence[ObjectRef]) -> str:
+    """Return a load's id: a function of its set of (key, ETag)."""
+    return digest(*sorted(f"{o.key}\x1e{o.etag}" for o in objects))
+
+
+def _pod_failure_policy() -> dict[str, Any]:
+    hopeless = [int(ExitCode.BAD_ARGUMENTS), int(ExitCode.SOURCE_GONE)]
+    return {
+        "rules": [
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            {
+                "action": "FailJob",
+                "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": hopeless},
+            },
+        ]
+    }
+
+
+def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str) -> dict[str, Any]:
+    template, pod = settings.jobs.of(kind), settings.pod
+    body: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": settings.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 10,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": pod.run_as_user,
+            "runAsGroup": pod.run_as_user,
+            "fsGroup": pod.run_as_user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": CONTAINER,
+                "image": settings.image,
+                "imagePullPolicy": settings.image_pull_policy,
+                "command": list(template.command),
+                "env": [
+                    *template.env,
+                    {"name": _ENV[kind], "value": spec.model_dump_json()},
+                    {"name": "TRACEPARENT", "value": trace},
+                ],
+                "envFrom": list(template.env_from),
+                "resources": dict(template.resources),
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                # The message is JSON that the operator parses; log lines are read apart from it.
+                "terminationMessagePolicy": "File",
+                "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *template.volume_mounts],
+            }
+        ],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, *template.volumes],
+    }
+    optional = {
+        "imagePullSecrets": settings.image_pull_secrets,
+        "nodeSelector": pod.node_selector,
+        "tolerations": pod.tolerations,
+        "affinity": pod.affinity,
+        "priorityClassName": pod.priority_class_name,
+    }
+    return body | {name: value for name, value in optional.items() if value}
+
+
+def _job(
+    settings: OperatorSettings,
+    kind: JobKind,
+    name: str,
+    spec: Wire,
+    trace_id: str,
+    labels: Mapping[str, str],
+    owners: Sequence[Mapping[str, Any]],
+    deadline: int,
+) -> dict[str, Any]:
+    # A container's environment holds 128 KiB a value; objects are folded well below that.
+    all_labels = {
+        "app.kubernetes.io/name": "martian-moments",
+        "app.kubernetes.io/component": f"job-{kind}",
+        "app.kubernetes.io/managed-by": "martian-moments-operator",
+        LABEL_KIND: kind,
+        **labels,
+    }
+    annotations = {ANNOTATION_TRACE: trace_id}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": settings.namespace,
+            "labels": all_labels,
+            "annotations": {**annotations, ANNOTATION_SPEC: spec.model_dump_json()},
+            "ownerReferences": [dict(owner) for owner in owners],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "activeDeadlineSeconds": deadline,
+            "ttlSecondsAfterFinished": TTL_SECONDS,
+            "podFailurePolicy": _pod_failure_policy(),
+            "podReplacementPolicy": "Failed",
+            "template": {
+                "metadata": {
+                    "labels": {**settings.pod.labels, **all_labels},
+                    "annotations": {**settings.pod.annotations, **annotations},
+                },
+                "spec": _pod_spec(settings, kind, spec, f"00-{trace_id}-{digest(name)}-01"),
+            },
+        },
+    }
+
+
+def build_ingest_job(settings: OperatorSettings, plan_uid: str, plan: PlanSpec, batch: BatchSpec) -> dict[str, Any]:
+    """Return the Job of one attempt of one batch; it is deleted with its plan."""
+    job = _job(
+        settings,
+        "ingest",
+        ingest_job_name(batch.plan, batch.batch, batch.attempt),
+        batch,
+        batch.trace_id,
+        {
+            LABEL_PLAN: batch.plan,
+            LABEL_BATCH: str(batch.batch),
+            LABEL_ATTEMPT: str(batch.attempt),
+            LABEL_ROVER: batch.rover.lower(),
+        },
+        [owner_reference(f"{GROUP}/{VERSION}", KIND, batch.plan, plan_uid)],
+        parse_duration(plan.active_deadline),
+    )
+    if plan.queue_name:
+        # Kueue admits suspended Jobs and lifts the suspension itself.
+        job["metadata"]["labels"][QUEUE_LABEL] = plan.queue_name
+        job["spec"]["suspend"] = True
+    return job
+
+
+def build_load_job(
+    settings: OperatorSettings, load: LoadSpec, owners: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return a load Job, or a sweep Job where ``load.sweep``."""
+    kind: JobKind = "sweep" if load.sweep else "load"
+    name = f"{settings.name_prefix}-{kind}-{load.load_id}"
+    deadline = settings.jobs.load.active_deadline_seconds
+    return _job(settings, kind, name, load, load.trace_id, {}, owners, deadline)
+
+
+def build_transform_job(
+    settings: OperatorSettings, run: TransformSpec, owners: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the Job of one dbt run."""
+    name = f"{settings.name_prefix}-transform-{run.run_id}"
+    deadline = settings.jobs.transform.active_deadline_seconds
+    return _job(settings, "transform", name, run, run.trace_id, {}, owners, deadline)

@@ -1,0 +1,138 @@
+"""Plans into batches, and schedules into plans. A batch's index is a function of the spec, so it never moves."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final
+
+from mm_contracts.messages import Schedule, Task
+from mm_contracts.plan import SOL_TEXT_LIMIT, PlanSpec, RoverSols
+from mm_contracts.sols import format_sols, parse_sols
+
+from mm_operator.core.settings import PlanDefaults
+
+MAX_BATCHES: Final = 10_000
+"""Batches in one plan: their indexes in the status stay far below what etcd keeps in one object."""
+
+_ITEM_SOLS: Final = SOL_TEXT_LIMIT // 6
+"""Sols that fit into one item of ``sols`` even where no two of them make a range (five digits and a comma each)."""
+
+
+class TooManyBatchesError(ValueError):
+    """A plan would make more batches than a status can count; the sentence says what to change."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One Job's work: a rover and its sols (none for manifests and coordinates)."""
+
+    index: int
+    rover: str
+    sols: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The sols as text."""
+        return format_sols(self.sols)
+
+
+def _rover_groups(rover: RoverSols, dropped: frozenset[int], max_sols: int) -> list[tuple[int, ...]]:
+    seen = set(dropped)
+    groups: list[tuple[int, ...]] = []
+    for item in rover.sols:
+        sols = tuple(sol for sol in parse_sols(item) if sol not in seen)
+        seen.update(sols)
+        groups.extend(sols[start : start + max_sols] for start in range(0, len(sols), max_sols))
+    return groups
+
+
+def split(spec: PlanSpec, dropped: Mapping[str, frozenset[int]] | None = None) -> tuple[Batch, ...]:
+    """Return the batches of a plan, rovers taking turns so that none waits for another's end.
+
+    An item of ``sols`` becomes one batch, or several where it holds more than ``batch.maxSols``: items are never
+    joined, because a schedule's items have been cut by photo count already. A sol named twice is taken once.
+
+    Args:
+        spec: the plan's spec.
+        dropped: sols to leave out by rover. For manifests and coordinates a rover that is a key is left out.
+
+    Raises:
+        TooManyBatchesError: more than MAX_BATCHES.
+    """
+    dropped = dropped or {}
+    per_rover: list[list[tuple[str, tuple[int, ...]]]] = []
+    for rover in spec.rovers:
+        if spec.dataset == "photos":
+            groups = _rover_groups(rover, dropped.get(rover.name, frozenset()), spec.batch.max_sols)
+            per_rover.append([(rover.name, sols) for sols in groups])
+        elif rover.name not in dropped:
+            per_rover.append([(rover.name, ())])
+    turns = [entry for turn in zip_longest(*per_rover) for entry in turn if entry is not None]
+    if len(turns) > MAX_BATCHES:
+        raise TooManyBatchesError(
+            f"the plan makes {len(turns)} batches and {MAX_BATCHES} is the limit: raise batch.maxSols, write sols as "
+            "ranges instead of single numbers, or split the plan"
+        )
+    return tuple(Batch(index, rover, sols) for index, (rover, sols) in enumerate(turns))
+
+
+def _cut(tasks: Iterable[Task], max_sols: int, max_photos: int) -> list[str]:
+    items: list[str] = []
+    group: list[int] = []
+    photos = 0
+    for task in tasks:
+        if task.sol is None:
+            continue
+        more = task.photos or 0
+        if group and (len(group) >= min(max_sols, _ITEM_SOLS) or photos + more > max_photos):
+            items.append(format_sols(group))
+            group, photos = [], 0
+        group.append(task.sol)
+        photos += more
+    if group:
+        items.append(format_sols(group))
+    return items
+
+
+def plan_name(schedule: Schedule, topic: str, partition: int, offset: int) -> str:
+    """Return the plan's name: a function of ``schedule_id``, or of where the message lies if it has none."""
+    cause = f"id\x1f{schedule.schedule_id}" if schedule.schedule_id else f"at\x1f{topic}\x1f{partition}\x1f{offset}"
+    return f"{schedule.dataset}-{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
+
+
+def plan_from_schedule(schedule: Schedule, defaults: PlanDefaults) -> PlanSpec | None:
+    """Return the plan that a schedule asks for, or None where it asks for nothing.
+
+    Tasks keep their order within a rover; they are cut into items of at most ``batch.maxSols`` sols and about
+    ``batch.maxPhotos`` promised photos (one sol may hold more by itself).
+    """
+    by_rover: dict[str, list[Task]] = {}
+    for task in schedule.tasks:
+        by_rover.setdefault(task.rover_name, []).append(task)
+    if not by_rover:
+        return None
+    return PlanSpec(
+        dataset=schedule.dataset,
+        rovers=[
+            RoverSols.model_validate(
+                {"name": rover, "sols": _cut(tasks, defaults.batch.max_sols, defaults.batch.max_photos)}
+            )
+            for rover, tasks in by_rover.items()
+        ],
+        batch=defaults.batch,
+        parallelism=defaults.parallelism,
+        retry=defaults.retry,
+        priority=max(-1000, min(1000, schedule.priority + defaults.priority.get(schedule.dataset, 0))),
+        source=schedule.source,
+        active_deadline=defaults.active_deadline,
+        ttl_after_finished=defaults.ttl_after_finished,
+    )
+
+
+def sols_by_rover(batches: Sequence[Batch]) -> dict[str, frozenset[int]]:
+    """Return all sols of some batches by rover; a rover without sols has the empty set."""
+    found: dict[str, set[int]] = {}
+    for batch in batches:
+        found.setdefault(batch.rover, set()).update(batch.sols)
+    return {rover: frozenset(sols) for rover, sols in found.items()}

@@ -1,0 +1,34 @@
+"""Prometheus metrics of the operator. Help texts are the documentation; names are stable."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+MESSAGES: Final = Counter(
+    "mars_kafka_messages", "Messages taken from a topic, by what came of them.", ["topic", "outcome"], registry=REGISTRY
+)
+DEAD_LETTERS: Final = Counter(
+    "mars_dead_letters", "Messages put on a dead-letter topic, by reason.", ["topic", "reason"], registry=REGISTRY
+)
+RECONCILES: Final = Histogram(
+    "mars_reconcile_seconds", "Time of one look at one plan.", registry=REGISTRY, buckets=(0.005, 0.02, 0.1, 0.5, 2, 10)
+)
+RECONCILE_ERRORS: Final = Counter("mars_reconcile_errors", "Looks at a plan that failed.", registry=REGISTRY)
+JOBS_STARTED: Final = Counter("mars_jobs_started", "Jobs created, by kind.", ["kind"], registry=REGISTRY)
+JOBS_ENDED: Final = Counter(
+    "mars_jobs_ended",
+    "Jobs seen to end, by kind and reason (Success where there is none).",
+    ["kind", "reason"],
+    registry=REGISTRY,
+)
+BATCHES: Final = Gauge("mars_batches", "Batches of live plans, by state.", ["state"], registry=REGISTRY)
+OBJECTS: Final = Gauge("mars_cached_objects", "Objects held in memory, by kind.", ["kind"], registry=REGISTRY)
+WAITING: Final = Gauge("mars_waiting_events", "Events that wait for a Job of this kind.", ["kind"], registry=REGISTRY)
+PERMITS: Final = Counter("mars_gate_permits", "Answers of the source gate.", ["source", "answer"], registry=REGISTRY)
+CLOSURES: Final = Counter("mars_gate_closures", "Times a source was closed for all.", ["source"], registry=REGISTRY)
+KAFKA_UP: Final = Gauge(
+    "mars_kafka_up", "1 while Kafka answers the consumer of this topic.", ["topic"], registry=REGISTRY
+)
