@@ -30,3 +30,6 @@
 {% macro joined_names(names) -%}
     translate({{ names }}::varchar, '[]" ', '')
 {%- endmacro %}
+
+{#- The present time in UTC; a macro, so that unit tests can set it. -#}
+{% macro now_utc() -%} sysdate() {%- endmacro %}

@@ -189,7 +189,7 @@ select
     attempts,
     last_attempt_at,
     next_attempt_at,
-    next_attempt_at is null or next_attempt_at <= sysdate() as is_due,
+    next_attempt_at is null or next_attempt_at <= {{ now_utc() }} as is_due,
     reason,
     message,
     is_newest,

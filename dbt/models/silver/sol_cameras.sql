@@ -5,7 +5,6 @@
         unique_key=['source', 'rover_name', 'sol', 'camera_name'],
         meta={'support_column': 'photos'},
         on_schema_change='fail',
-        cluster_by=['rover_name', 'sol'],
         tags=['loop'],
         post_hook=[
             "delete from {{ ref('sol_outcomes') }} where status = 'withdrawn'",
@@ -56,8 +55,8 @@ counted as (
         count_if(is_listed)::integer as photos,
         count_if(not is_listed)::integer as unlisted_photos,
         count_if(is_listed and is_thumbnail)::integer as thumbnails,
-        min(iff(is_listed, taken_at, null))::timestamp_ntz as first_taken_at,
-        max(iff(is_listed, taken_at, null))::timestamp_ntz as last_taken_at
+        min(iff(is_listed, utc, null))::timestamp_ntz as first_taken_at,
+        max(iff(is_listed, utc, null))::timestamp_ntz as last_taken_at
     from photos
     group by source, rover_name, sol, camera_name
 

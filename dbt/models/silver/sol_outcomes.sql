@@ -4,7 +4,6 @@
         incremental_strategy='merge',
         unique_key=['object_key', 'sol'],
         on_schema_change='fail',
-        cluster_by=['rover_name', 'sol'],
         tags=['loop'],
     )
 }}
