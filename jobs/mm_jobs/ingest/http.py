@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from mm_contracts.reasons import Reason
+from mm_contracts.topics import TRACEPARENT, traceparent
 
 from mm_jobs.common.env import redact
 from mm_jobs.common.log import Log
@@ -34,6 +35,7 @@ class SourceClient:
         *,
         timeout: float,
         api_key: str = "",
+        trace_id: str = "",
         connections: int = 4,
         rules: RetryRules | None = None,
         largest_body: int = LARGEST_BODY,
@@ -53,6 +55,8 @@ class SourceClient:
         self.bytes = 0
         """Bytes of bodies received so far, decoded."""
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
+        if trace_id:
+            headers[TRACEPARENT] = traceparent(trace_id)
         if api_key:
             # In a header, so that no URL in a log, an error or a proxy's journal ever holds it.
             headers["X-Api-Key"] = api_key

@@ -68,6 +68,7 @@ def _run(argument: str | None, log: Log) -> dict[str, Any]:
         log,
         timeout=settings.timeout_seconds,
         api_key=os.environ.get("SOURCE_API_KEY", ""),
+        trace_id=batch.trace_id,
         connections=min(MOST_THREADS, settings.max_concurrency),
     )
     return job.run(batch, settings, client, Bucket(), log)

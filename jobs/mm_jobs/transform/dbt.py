@@ -104,7 +104,7 @@ class Dbt:
             "--target-path", str(self._work),
             "--log-path", str(self._work),
             "--vars", yaml.safe_dump(self._variables, default_flow_style=True, width=10_000).strip(),
-            "--log-level", "error",
+            "--log-level", "none",
             "--log-level-file", "none",
             "--no-use-colors",
             "--no-print",

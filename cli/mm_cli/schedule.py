@@ -1,0 +1,101 @@
+"""``mars schedule``: ask for manifests, coordinates or sols."""
+
+import argparse
+import hashlib
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from mm_contracts.keys import COORDINATES, DATASETS, MANIFESTS, PHOTOS
+from mm_contracts.rovers import ROVERS, TRAVERSE_ROVERS, canonical_rover
+from mm_contracts.sols import format_sols, parse_sols
+from mm_contracts.topics import SCHEDULING, TRACEPARENT, new_trace_id, traceparent
+
+from mm_cli.errors import USAGE, CliError
+
+_TASKS_A_MESSAGE = 5_000
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``schedule`` to argparse's sub-commands."""
+    parser = commands.add_parser(
+        "schedule",
+        help="ask for manifests, coordinates or sols",
+        description="Publish a schedule; the operator turns it into an IngestionPlan.",
+        epilog="""examples:
+  mars schedule --dataset manifests
+  mars schedule --dataset coordinates --rover Perseverance
+  mars schedule --rover Curiosity --sols 0-10,1000""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--dataset", choices=DATASETS, default=PHOTOS, help="what to ask for (default: photos)")
+    parser.add_argument("--rover", action="append", default=[], metavar="NAME", help="default: all that have the data")
+    parser.add_argument("--sols", default="", help="for photos: numbers and ranges, such as 0-10,1000")
+    parser.add_argument("--schedule-id", default="", metavar="ID", help="published twice, the same id is one plan")
+    parser.add_argument("--source", default="", help="a configured source's name (default: the chart's default)")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="wait for Kafka (default: 120)")
+    parser.set_defaults(func=run)
+
+
+def tasks_of(dataset: str, rovers: list[str], sols: str) -> list[dict[str, Any]]:
+    """Return the tasks of a request.
+
+    Raises:
+        CliError: an unknown rover, sols that do not fit the dataset, or a rover without the data.
+    """
+    try:
+        names = [canonical_rover(rover) for rover in rovers]
+        numbers = parse_sols(sols) if sols else ()
+    except ValueError as error:
+        raise CliError(str(error), USAGE) from None
+    if dataset == PHOTOS:
+        if not numbers:
+            raise CliError("photos need sols: add --sols, such as --sols 0-10", USAGE)
+        return [
+            {"rover_name": rover, "sol": sol, "reason": "Requested"} for sol in numbers for rover in names or ROVERS
+        ]
+    if numbers:
+        raise CliError(f"{dataset} come whole: leave out --sols", USAGE)
+    available = TRAVERSE_ROVERS if dataset == COORDINATES else ROVERS
+    missing = [name for name in names if name not in available]
+    if missing:
+        raise CliError(f"there are no {dataset} of {', '.join(missing)}: only of {', '.join(available)}", USAGE)
+    return [{"rover_name": rover} for rover in names or available]
+
+
+def messages_of(
+    dataset: str, tasks: list[dict[str, Any]], schedule_id: str, source: str, now: datetime
+) -> list[tuple[str, bytes]]:
+    """Return (schedule id, value) of the messages: one, or several numbered ones where the tasks are very many."""
+    from mm_contracts.messages import schedule_message
+
+    stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if not schedule_id:
+        cause = f"{dataset}|{stamp}|{tasks}"
+        schedule_id = f"cli-{dataset}-{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
+    parts = [tasks[start : start + _TASKS_A_MESSAGE] for start in range(0, len(tasks), _TASKS_A_MESSAGE)]
+    ids = [schedule_id] if len(parts) == 1 else [f"{schedule_id}-{number}" for number in range(1, len(parts) + 1)]
+    return [
+        (name, schedule_message(dataset, part, schedule_id=name, timestamp=stamp, source=source))
+        for name, part in zip(ids, parts, strict=True)
+    ]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publish the schedule and say how to follow it."""
+    from mm_cli.kafka_session import publish
+
+    tasks = tasks_of(arguments.dataset, arguments.rover, arguments.sols)
+    trace_id = new_trace_id()
+    messages = messages_of(arguments.dataset, tasks, arguments.schedule_id, arguments.source, datetime.now(UTC))
+    headers = {TRACEPARENT: traceparent(trace_id).encode()}
+    publish([(SCHEDULING, name.encode(), value, headers) for name, value in messages], arguments.timeout)
+    rovers = ", ".join(dict.fromkeys(task["rover_name"] for task in tasks))
+    what = arguments.dataset
+    if arguments.dataset == PHOTOS:
+        what = f"photos of sols {format_sols(task['sol'] for task in tasks)}"
+    print(f"scheduled {what} of {rovers}")
+    print(f"schedule {', '.join(name for name, _ in messages)}  trace {trace_id}")
+    if arguments.dataset == MANIFESTS:
+        print("the gaps that the manifests show are scheduled by themselves", file=sys.stderr)
+    return 0

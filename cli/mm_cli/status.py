@@ -1,0 +1,85 @@
+"""``mars status``: how complete the archive is, per rover."""
+
+import argparse
+import json
+from typing import Any, Final
+
+from mm_cli.errors import NOT_FOUND, CliError
+from mm_cli.tables import table
+
+COLUMNS: Final = {
+    "ROVER_NAME": "ROVER",
+    "SOLS_PROMISED": "SOLS PROMISED",
+    "SOLS_ARCHIVED": "ARCHIVED",
+    "PHOTOS_PROMISED": "PHOTOS PROMISED",
+    "PHOTOS_ARCHIVED": "ARCHIVED",
+    "GAPS": "GAPS",
+    "GAPS_DUE": "DUE",
+    "GAPS_WAITING": "WAITING",
+    "DRIVES": "DRIVES",
+}
+"""Columns of GOLD.ROVER_SUMMARY and their headings."""
+
+_NOT_BUILT: Final = (
+    "the warehouse has no GOLD.ROVER_SUMMARY yet: dbt has not run. `kubectl get jobs` shows whether it does"
+)
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``status`` to argparse's sub-commands."""
+    parser = commands.add_parser(
+        "status",
+        help="how complete the archive is, per rover",
+        description="Print, per rover, what its manifest promises, what is archived, and the gaps.",
+        epilog="example: mars status --json | jq '.[].gaps'",
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON list of rovers, with a total")
+    parser.add_argument("--check", action="store_true", help="exit 1 unless the archive is complete")
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
+    parser.set_defaults(func=run)
+
+
+def complete(rovers: list[dict[str, Any]]) -> bool:
+    """Return whether there are rovers, no gaps, and every promised photo is archived."""
+    return bool(rovers) and all(
+        not rover["gaps"] and rover["photos_archived"] == rover["photos_promised"] for rover in rovers
+    )
+
+
+def totals(rovers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sums of all rovers' numbers."""
+    names = [name.lower() for name in COLUMNS if name != "ROVER_NAME"]
+    return {"rover_name": "all", **{name: sum(rover[name] for rover in rovers) for name in names}}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table, and say whether the archive is complete."""
+    from mm_cli.warehouse_session import session
+
+    with session(arguments.timeout) as warehouse:
+        if not warehouse.rows(_IS_BUILT)[0][0]:
+            raise CliError(_NOT_BUILT, NOT_FOUND)
+        rows = warehouse.rows(f"select {', '.join(COLUMNS)} from GOLD.ROVER_SUMMARY order by ROVER_NAME")
+    rovers = [_rover(row) for row in rows]
+    whole = complete(rovers)
+    if arguments.json:
+        print(json.dumps([*rovers, totals(rovers)] if rovers else []))
+    else:
+        shown = [*rovers, totals(rovers)] if len(rovers) > 1 else rovers
+        print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown]))
+        print("the archive is complete" if whole else _why_not(rovers))
+    return NOT_FOUND if arguments.check and not whole else 0
+
+
+def _rover(row: tuple[Any, ...]) -> dict[str, Any]:
+    names = [name.lower() for name in COLUMNS]
+    return {name: value if name == "rover_name" else int(value or 0) for name, value in zip(names, row, strict=True)}
+
+
+def _why_not(rovers: list[dict[str, Any]]) -> str:
+    if not rovers:
+        return "no manifest is loaded yet: ask for them with `mars schedule --dataset manifests`"
+    sums = totals(rovers)
+    return (
+        f"not complete: {sums['gaps']:,} gaps, of which {sums['gaps_due']:,} are due and {sums['gaps_waiting']:,} wait"
+    )

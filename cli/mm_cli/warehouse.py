@@ -1,0 +1,138 @@
+"""``mars warehouse``: create what the loop needs there, and check what is missing."""
+
+import argparse
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mm_contracts.bronze import SCHEMA as BRONZE
+from mm_contracts.bronze import STAGE, all_tables, create_statements
+
+from mm_cli.errors import NOT_FOUND, CliError
+
+if TYPE_CHECKING:
+    from mm_cli.warehouse_session import Session
+
+SCHEMAS: Final = (BRONZE, "SILVER", "GOLD")
+
+
+class Finding(NamedTuple):
+    """One thing that was checked: what, whether it is in order, and else what to do."""
+
+    what: str
+    good: bool
+    advice: str = ""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``warehouse`` to argparse's sub-commands."""
+    parser = commands.add_parser("warehouse", help="create or check what the loop needs in the warehouse")
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    making = steps.add_parser(
+        "init",
+        help="create schemas, bronze tables and the stage where they are missing",
+        epilog="example: mars warehouse init",
+    )
+    making.add_argument("--permanent-bronze", action="store_true", help="no transient tables: keep fail-safe copies")
+    making.set_defaults(func=init)
+    checking = steps.add_parser(
+        "check",
+        help="say what is missing: settings, login, warehouse, database, schemas, tables, privileges",
+        epilog="example: mars warehouse check  (exit 1 where something is missing)",
+    )
+    checking.set_defaults(func=check)
+    for step in (making, checking):
+        step.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Create what is missing; running it again changes nothing."""
+    from mm_cli.warehouse_session import session
+
+    database = os.environ.get("SNOWFLAKE_DATABASE") or "MARS"
+    with session(arguments.timeout) as warehouse:
+        if not warehouse.rows("select current_database()")[0][0]:
+            warehouse.rows(f"create database if not exists {database}")
+            warehouse.rows(f"use database {database}")
+        for schema in SCHEMAS:
+            warehouse.rows(f"create schema if not exists {schema}")
+        for statement in create_statements(all_tables(), transient=not arguments.permanent_bronze):
+            warehouse.rows(statement)
+    print(f"{database}: schemas {', '.join(SCHEMAS)}, {len(all_tables())} bronze tables and stage {STAGE} are there")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print each finding; exit 1 where something is missing."""
+    from mm_cli.warehouse_session import session
+
+    findings = list(_key_findings())
+    try:
+        with session(arguments.timeout) as warehouse:
+            findings.append(Finding("login", True))
+            findings += _inside(warehouse)
+    except CliError as error:
+        findings.append(Finding("login", False, str(error)))
+    for finding in findings:
+        print(f"{'ok     ' if finding.good else 'MISSING'}  {finding.what}{_advice(finding)}")
+    return 0 if all(finding.good for finding in findings) else NOT_FOUND
+
+
+def _advice(finding: Finding) -> str:
+    return "" if finding.good else f": {finding.advice}"
+
+
+def _key_findings() -> Iterator[Finding]:
+    path = os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH", "")
+    if path:
+        readable = os.access(path, os.R_OK) and Path(path).is_file()
+        yield Finding(f"private key {path}", readable, "mount the Secret with the key, readable for this user")
+
+
+def _inside(warehouse: "Session") -> Iterator[Finding]:
+    user, role, compute, database = warehouse.rows(
+        "select current_user(), current_role(), current_warehouse(), current_database()"
+    )[0]
+    yield Finding(f"user {user}, role {role or 'none'}", True)
+    wanted = os.environ.get("SNOWFLAKE_WAREHOUSE")
+    if wanted:
+        grant = f"create warehouse {wanted}, or grant usage on it to role {role}"
+        yield Finding(f"virtual warehouse {wanted}", bool(compute), grant)
+    name = os.environ.get("SNOWFLAKE_DATABASE") or "MARS"
+    yield Finding(f"database {name}", bool(database), f"run `mars warehouse init`, or grant usage on it to role {role}")
+    if not database:
+        return
+    schemas = {row[0] for row in warehouse.rows("select SCHEMA_NAME from INFORMATION_SCHEMA.SCHEMATA")}
+    for schema in SCHEMAS:
+        there = schema in schemas
+        yield Finding(f"schema {schema}", there, "run `mars warehouse init`")
+        if there:
+            yield _may_create(warehouse, schema, str(role))
+    rows = warehouse.rows("select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ?", (BRONZE,))
+    missing = sorted(set(all_tables()) - {row[0] for row in rows})
+    yield Finding("bronze tables", not missing, f"run `mars warehouse init`: there is no {', '.join(missing)}")
+    if not missing:
+        yield _stage(warehouse)
+
+
+def _may_create(warehouse: "Session", schema: str, role: str) -> Finding:
+    name = f"{schema}.MARS_CHECK_{secrets.token_hex(4).upper()}"
+    try:
+        warehouse.rows(f"create transient table {name} (N integer)")
+    except CliError as error:
+        return Finding(f"tables in {schema}", False, f"grant create table, create view on it to role {role} ({error})")
+    finally:
+        with contextlib.suppress(CliError):
+            warehouse.rows(f"drop table if exists {name}")
+    return Finding(f"tables in {schema} can be created", True)
+
+
+def _stage(warehouse: "Session") -> Finding:
+    try:
+        warehouse.rows(f"list @{STAGE}")
+    except CliError as error:
+        return Finding(f"stage {STAGE}", False, f"run `mars warehouse init`, or grant read and write on it ({error})")
+    return Finding(f"stage {STAGE}", True)
