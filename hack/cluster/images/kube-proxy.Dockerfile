@@ -1,0 +1,7 @@
+ARG BASE_IMAGE
+FROM $BASE_IMAGE
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iptables nftables conntrack kmod \
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
+COPY bin/kube /usr/local/bin/kube
+RUN ln -s kube /usr/local/bin/kube-proxy

@@ -1,0 +1,5 @@
+ARG BASE_IMAGE
+FROM $BASE_IMAGE
+COPY minio /usr/bin/minio
+EXPOSE 9000 9001
+ENTRYPOINT ["/usr/bin/minio"]

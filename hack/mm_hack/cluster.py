@@ -1,0 +1,136 @@
+"""The local cluster: one kind node, made, looked at, given images, deleted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mm_hack import cache, docker, versions
+from mm_hack.node import import_images
+from mm_hack.places import ASSETS, CLUSTER, CONTEXT, NODE
+from mm_hack.progress import Progress
+from mm_hack.run import SetupError, attempt, output, run
+
+READY_TIMEOUT = "180s"
+
+
+def render(template: str, node_image: str, *, packages: bool) -> str:
+    """The kind config for this machine: one file, with the lines for package-built nodes kept or left out."""
+    lines = []
+    for line in template.splitlines():
+        text, mark, _ = line.partition(" # packages")
+        if mark and not packages:
+            continue
+        lines.append(text if mark else line)
+    return "\n".join(lines).replace("@NODE_IMAGE@", node_image).replace("@COREDNS@", versions.COREDNS) + "\n"
+
+
+def state() -> str:
+    """``running``, ``stopped`` or ``absent``."""
+    found = attempt(["docker", "container", "inspect", "--format", "{{.State.Running}}", NODE])
+    return "absent" if found is None else "running" if found.strip() == "true" else "stopped"
+
+
+def node_image() -> str | None:
+    """The image that the running cluster was made from."""
+    found = attempt(["docker", "container", "inspect", "--format", "{{.Config.Image}}", NODE])
+    return found.strip() if found else None
+
+
+def ensure(kind: Path, kubectl: Path, image: str, progress: Progress, *, packages: bool) -> None:
+    """Have the cluster run: keep it, start it again, or make it; never replaces one that holds data.
+
+    Raises:
+        SetupError: it does not become ready; the text says what to look at.
+    """
+    with cache.lock("cluster"):
+        before = state()
+        if before == "stopped":
+            with progress.step("start the cluster again"):
+                run(["docker", "start", NODE], log="cluster")
+        elif before == "absent":
+            _create(kind, image, progress, packages=packages)
+        elif not attempt([str(kubectl), "--context", CONTEXT, "version", "-o", "json"], timeout=20):
+            run([str(kind), "export", "kubeconfig", "--name", CLUSTER], log="cluster")
+        if before != "absent" and node_image() != image:
+            progress.say("the cluster was made from another node image; `mars down` and up again makes it anew, without its data")
+        with progress.step("cluster ready") as step:
+            wait_ready(kubectl)
+            step.note = f"context {CONTEXT}, Kubernetes {_server_version(kubectl)}"
+
+
+def _create(kind: Path, image: str, progress: Progress, *, packages: bool) -> None:
+    config = render((ASSETS / "kind.yaml").read_text(), image, packages=packages)
+    with progress.step("create the cluster", about=30), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kind.yaml"
+        path.write_text(config)
+        run([str(kind), "create", "cluster", "--name", CLUSTER, "--config", str(path)], log="cluster")
+
+
+def wait_ready(kubectl: Path) -> None:
+    """Wait until the API answers and node, DNS and storage work."""
+    call = [str(kubectl), "--context", CONTEXT]
+    try:
+        run([*call, "wait", "--for=condition=Ready", "node", "--all", f"--timeout={READY_TIMEOUT}"], log="cluster")
+        for namespace, name in (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner")):
+            target = ["-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={READY_TIMEOUT}"]
+            run([*call, *target], log="cluster")
+    except SetupError as error:
+        raise SetupError(f"The cluster is not ready. Look with `kubectl --context {CONTEXT} get pods -A`. {error}") from error
+
+
+def _server_version(kubectl: Path) -> str:
+    said = output([str(kubectl), "--context", CONTEXT, "version", "-o", "json"], timeout=30)
+    return str(json.loads(said)["serverVersion"]["gitVersion"])
+
+
+def loaded() -> frozenset[str]:
+    """The names of the images in the node."""
+    said = output(["docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "ls", "-q"])
+    return frozenset(said.split())
+
+
+def load(images: Sequence[str], progress: Progress, *, about: float = 0) -> None:
+    """Copy those of the images into the node that it lacks.
+
+    Each image must be given by a name that changes with its content, beside the plain one that pods use: a plain name
+    that is there already says nothing about what it stands for.
+
+    Args:
+        images: names as Docker writes them, content-named and plain ones of an image together.
+    """
+    present = loaded()
+    missing = [name for name in images if full_name(name) not in present]
+    if not missing:
+        return
+    whole = sorted({name for name in images if any(docker.image_id(name) == docker.image_id(other) for other in missing)})
+    with progress.step(f"load into the cluster: {', '.join(sorted({short_name(n) for n in missing}))}", about=about):
+        import_images(NODE, whole, "--snapshotter", "overlayfs")
+
+
+def full_name(name: str) -> str:
+    """A name as containerd keeps it: ``minio/minio:x`` is ``docker.io/minio/minio:x``."""
+    head, slash, _ = name.partition("/")
+    if slash and ("." in head or ":" in head or head == "localhost"):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+
+
+def short_name(name: str) -> str:
+    """A name without its tag, for people."""
+    return name.rpartition(":")[0].rpartition("/")[2]
+
+
+def delete(kind: Path | None, progress: Progress) -> bool:
+    """Delete the cluster and its entry in the kubeconfig. False if there was none."""
+    if state() == "absent":
+        return False
+    with progress.step("delete the cluster"):
+        if kind is not None:
+            run([str(kind), "delete", "cluster", "--name", CLUSTER], log="cluster")
+        else:
+            subprocess.run(["docker", "rm", "--force", "--volumes", NODE], check=True, stdout=subprocess.DEVNULL)
+    return True
