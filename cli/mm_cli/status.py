@@ -20,8 +20,9 @@ COLUMNS: Final = {
 }
 """Columns of GOLD.ROVER_SUMMARY and their headings."""
 
-_NOT_BUILT: Final = (
-    "the warehouse has no GOLD.ROVER_SUMMARY yet: dbt has not run. `kubectl get jobs` shows whether it does"
+_NOT_BUILT: Final = "the warehouse has no GOLD.ROVER_SUMMARY yet: dbt has not run; `kubectl get jobs` shows if it does"
+_IS_BUILT: Final = (
+    "select count(*) from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = 'GOLD' and TABLE_NAME = 'ROVER_SUMMARY'"
 )
 
 

@@ -8,7 +8,6 @@ from mm_contracts.keys import COORDINATES, MANIFESTS, PHOTOS
 
 SCHEMA: Final = "BRONZE"
 STAGE: Final = f"{SCHEMA}.LOAD_FILES"
-LINES: Final = f"{SCHEMA}.LOAD_LINES"
 LEDGER: Final = f"{SCHEMA}.LOAD_LEDGER"
 REJECTED: Final = f"{SCHEMA}.REJECTED_OBJECTS"
 SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
@@ -87,8 +86,6 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("REASON", "varchar"),
         ("SCHEDULED_AT", "timestamp_ntz"),
     ),
-    # Holds the lines of one transaction only: it is empty whenever somebody else looks.
-    "LOAD_LINES": (("LINE", "variant"),),
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
 
+from mm_contracts.bronze import SCHEMA
 from mm_contracts.connections import warehouse_arguments
 from mm_contracts.reasons import ExitCode, Reason
 
@@ -14,7 +15,9 @@ from mm_jobs.common.ending import JobError
 
 _LOGIN_SECONDS: Final = 30
 _DATA_EXCEPTION: Final = "22"
-"""SQLSTATE class of values that do not fit: the same statement with the same values fails for ever."""
+_UNSPECIFIC: Final = "22000"
+"""SQLSTATE class of values that do not fit: the same statement with the same values fails for ever. Its general member
+is used for other things too (no current schema), so that it proves nothing about the values."""
 
 
 class DataError(Exception):
@@ -31,6 +34,7 @@ class Warehouse:
         with _errors("log in to the warehouse"):
             self._connection = snowflake.connector.connect(
                 **arguments,
+                schema=SCHEMA,
                 paramstyle="qmark",
                 login_timeout=_LOGIN_SECONDS,
                 network_timeout=600,
@@ -81,7 +85,7 @@ def _errors(doing: str) -> Iterator[None]:
     except (errors.Error, OSError) as error:
         state = str(getattr(error, "sqlstate", None) or "")
         said = " ".join(str(getattr(error, "msg", None) or error).split())[:500]
-        if state.startswith(_DATA_EXCEPTION):
+        if state.startswith(_DATA_EXCEPTION) and state != _UNSPECIFIC:
             raise DataError(said) from None
         message = f"the warehouse did not {doing}: {said}"
         if isinstance(error, errors.OperationalError | OSError):

@@ -1,4 +1,4 @@
-"""Is an object one of ours, and what becomes of it: a line for the stage and values for the columns. Pure."""
+"""Is an object one of ours, and what does it bring to the stage. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -7,9 +7,7 @@ from typing import Any, Final
 
 from mm_contracts.bronze import TABLES, BronzeTable
 from mm_contracts.keys import PHOTOS, parse_key
-from mm_contracts.rovers import canonical_rover
-
-_LINE_KEY: Final = "object_key"
+from mm_contracts.rovers import ROVERS
 
 
 class NotOurs(ValueError):
@@ -22,14 +20,22 @@ class NotOurs(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Loadable:
-    """A checked object: its line for the stage, and the values of its table's scalar columns that it says itself."""
+    """A checked object and the table it belongs to."""
 
     key: str
     etag: str
     table: BronzeTable
-    values: dict[str, Any]
-    line: bytes
-    """The document on one line, with its key as first field; ends with a newline."""
+    document: bytes
+    """The object's own bytes on one line."""
+
+    def line(self, load_id: str, loaded_at: str) -> bytes:
+        """Return the line for the stage: what the load knows, and the document under ``doc``."""
+        head = {"object_key": self.key, "etag": self.etag, "load_id": load_id, "loaded_at": loaded_at}
+        return json.dumps(head)[:-1].encode() + b',"doc":' + self.document + b"}\n"
+
+
+GIVEN: Final = frozenset({"OBJECT_KEY", "ETAG", "LOAD_ID", "LOADED_AT"})
+"""Columns that the load fills, not the document."""
 
 
 def key_problem(key: str) -> str | None:
@@ -55,49 +61,41 @@ def read(key: str, etag: str, body: bytes) -> Loadable:
         raise NotOurs("NotJson", f"the object is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise NotOurs("BadDocument", "the object is not a JSON object")
-    if _LINE_KEY in document:
-        raise NotOurs("BadDocument", f"the object has a field {_LINE_KEY!r} of its own")
-    values = {name: _scalar(document, name.lower(), type_) for name, type_ in table.scalars if name not in _GIVEN}
-    if values["ROVER_NAME"].lower() != parsed.rover:
-        raise NotOurs("BadDocument", f"rover_name is {values['ROVER_NAME']!r} under the key of {parsed.rover}")
+    for name, type_ in table.scalars:
+        if name not in GIVEN:
+            _check_scalar(document, name.lower(), type_)
+    if document["rover_name"].lower() != parsed.rover:
+        raise NotOurs("BadDocument", f"rover_name is {document['rover_name']!r} under the key of {parsed.rover}")
     for name in table.arrays:
         _check_array(document, name.lower())
     if parsed.dataset == PHOTOS:
         _check_photos(document)
-    # The document itself goes to the stage, byte by byte: encoding it anew would cost as much as all the rest. JSON
-    # has no raw line break inside a text, so that any line break is one between tokens.
-    inner = body.strip()[1:].replace(b"\r", b" ").replace(b"\n", b" ")
-    line = b"{" + json.dumps(_LINE_KEY).encode() + b":" + json.dumps(key).encode() + b"," + inner + b"\n"
-    return Loadable(key, etag, table, values, line)
+    # The document goes to the stage as it is: encoding it anew would cost as much as all the rest. JSON has no raw
+    # line break inside a text, so that any line break is one between tokens.
+    return Loadable(key, etag, table, body.strip().replace(b"\r", b" ").replace(b"\n", b" "))
 
 
-_GIVEN: Final = frozenset({"OBJECT_KEY", "ETAG", "LOAD_ID", "LOADED_AT"})
-"""Columns that the load fills, not the document."""
-
-
-def _scalar(document: dict[str, Any], name: str, type_: str) -> Any:
+def _check_scalar(document: dict[str, Any], name: str, type_: str) -> None:
     value = document.get(name)
     if type_ == "integer":
         if not isinstance(value, int) or isinstance(value, bool):
             raise NotOurs("BadDocument", f"{name} is {value!r:.60}: a whole number was expected")
-        return value
-    if not isinstance(value, str):
+    elif not isinstance(value, str):
         raise NotOurs("BadDocument", f"{name} is {value!r:.60}: a text was expected")
-    if name == "rover_name":
-        try:
-            return canonical_rover(value)
-        except ValueError as error:
-            raise NotOurs("BadDocument", str(error)) from None
-    return _utc(name, value) if type_ == "timestamp_ntz" else value
+    elif name == "rover_name" and value not in ROVERS:
+        raise NotOurs("BadDocument", f"rover_name is {value!r:.60}: one of {', '.join(ROVERS)} was expected")
+    elif type_ == "timestamp_ntz":
+        _check_utc(name, value)
 
 
-def _utc(name: str, text: str) -> str:
+def _check_utc(name: str, text: str) -> None:
+    message = f"{name} is {text!r:.60}: a UTC time such as 2026-01-02T03:04:05Z was expected"
     try:
-        moment = datetime.fromisoformat(text)
+        offset = datetime.fromisoformat(text).utcoffset()
     except ValueError:
-        message = f"{name} is {text!r:.60}: a time such as 2026-01-02T03:04:05Z was expected"
         raise NotOurs("BadDocument", message) from None
-    return naive_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if offset:  # the warehouse would keep the clock's digits and forget the zone
+        raise NotOurs("BadDocument", message)
 
 
 def naive_utc(moment: datetime) -> str:

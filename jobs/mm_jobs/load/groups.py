@@ -8,8 +8,8 @@ from mm_contracts.batch import ObjectRef
 from mm_jobs.load.documents import Loadable
 from mm_jobs.load.ledger import Entry
 
-MOST_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of documents in one transaction: the embedded warehouse parses a group in some 250 MiB."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Bytes of documents in one transaction: they are held in memory at once, here and in part in the warehouse."""
 MOST_OBJECTS: Final = 200
 
 
@@ -32,10 +32,10 @@ def grouped(
     group: list[Loadable] = []
     size = 0
     for loadable in loadables:
-        if group and (size + len(loadable.line) > most_bytes or len(group) >= most_objects):
+        if group and (size + len(loadable.document) > most_bytes or len(group) >= most_objects):
             yield group
             group, size = [], 0
         group.append(loadable)
-        size += len(loadable.line)
+        size += len(loadable.document)
     if group:
         yield group

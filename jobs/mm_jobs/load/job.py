@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from mm_contracts.batch import LoadSpec, ObjectRef
 from mm_contracts.messages import LoadedObject
+from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
@@ -102,22 +103,29 @@ class Load:
                 self._reject(item.key, stored.etag, problem.reason, str(problem))
 
     def _write(self, group: list[Loadable]) -> None:
-        """Load a group; where its values do not fit, halve it until the object is found whose values they are."""
+        """Load a group, or what remains of it without the objects whose values do not fit."""
+        misfits = self._load_or_halve(group)
+        if len(group) > 1 and len(misfits) == len(group):
+            # Not one of many fits: then it is not the objects that are wrong.
+            message = f"the warehouse refused each of {len(group)} objects; the first: {misfits[0][1]}"
+            raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message)
+        for item, problem in misfits:
+            self._reject(item.key, item.etag, "BadDocument", problem)
+
+    def _load_or_halve(self, group: list[Loadable]) -> list[tuple[Loadable, str]]:
         try:
             write(self._warehouse, self._spec.load_id, group)
         except DataError as error:
             if len(group) == 1:
-                self._reject(group[0].key, group[0].etag, "BadDocument", str(error))
-                return
+                return [(group[0], str(error))]
             middle = len(group) // 2
-            self._write(group[:middle])
-            self._write(group[middle:])
-            return
+            return self._load_or_halve(group[:middle]) + self._load_or_halve(group[middle:])
         self._counts["groups"] += 1
         self._loaded += [
             LoadedObject(key=item.key, etag=item.etag, table=item.table.name, rows=ROWS_PER_OBJECT) for item in group
         ]
-        self._log.info("loaded", objects=len(group), bytes=sum(len(item.line) for item in group))
+        self._log.info("loaded", objects=len(group), bytes=sum(len(item.document) for item in group))
+        return []
 
     def _reject(self, key: str, etag: str, reason: str, message: str) -> None:
         self._counts["rejected"] += 1

@@ -1,20 +1,19 @@
 """Write a group of objects into bronze: stage files first, then one transaction with the ledger.
 
-The files go to an internal stage and are copied into a table of one VARIANT column, as the production path of a
-Snowflake account wants it: a statement's own text and binds are limited there, a staged file is not.
+The documents travel as files through an internal stage, as the production path of a Snowflake account wants it: a
+statement's own text and binds are limited there, a staged file is not.
 """
 
-import contextlib
 import secrets
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mm_contracts.bronze import LEDGER, LINES, STAGE, BronzeTable
+from mm_contracts.bronze import LEDGER, STAGE, BronzeTable
 
 from mm_jobs.common.warehouse import Warehouse, placeholders
-from mm_jobs.load.documents import Loadable, naive_utc
+from mm_jobs.load.documents import GIVEN, Loadable, naive_utc
 
 ROWS_PER_OBJECT = 1
 
@@ -28,66 +27,59 @@ def write(warehouse: Warehouse, load_id: str, group: list[Loadable]) -> None:
         DataError: the values of some object do not fit.
         JobError: the warehouse failed; nothing of the group is stored.
     """
-    folder = _staged(warehouse, load_id, group)
-    loaded_at = naive_utc(datetime.now(UTC))
+    # A folder of its own for each try: a table skips a file of a name that it has loaded before.
+    folder = f"{load_id}-{secrets.token_hex(4)}"
+    tables = _by_table(group)
+    for table, items in tables:
+        _stage(warehouse, folder, table, load_id, items)
     keys = [item.key for item in group]
     with warehouse.transaction():
         # First of all, because it makes a second loader of the same keys wait until this transaction has ended.
         warehouse.run(f"delete from {LEDGER} where OBJECT_KEY in {placeholders(len(keys))}", keys)
-        warehouse.run(f"copy into {LINES} from @{STAGE}/{folder}/ file_format = (type = json) purge = true")
-        for table, items in _by_table(group):
-            _replace(warehouse, load_id, loaded_at, table, items)
-            _enter(warehouse, table, [item.key for item in items])
-        warehouse.run(f"delete from {LINES}")
+        for table, items in tables:
+            _replace(warehouse, folder, table, [item.key for item in items])
 
 
-def _staged(warehouse: Warehouse, load_id: str, group: list[Loadable]) -> str:
-    # A folder of its own for each try: a file name that was copied once is skipped by every later COPY.
-    folder = f"{load_id}-{secrets.token_hex(4)}"
-    with tempfile.NamedTemporaryFile(prefix="load-", suffix=".json", delete=False) as file:
-        path = Path(file.name)
-        file.writelines(item.line for item in group)
-    try:
-        warehouse.run(f"put file://{path} @{STAGE}/{folder}/ auto_compress = false")
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
-    return folder
-
-
-def _by_table(group: list[Loadable]) -> Iterable[tuple[BronzeTable, list[Loadable]]]:
+def _by_table(group: list[Loadable]) -> list[tuple[BronzeTable, list[Loadable]]]:
     tables: dict[str, tuple[BronzeTable, list[Loadable]]] = {}
     for item in group:
         tables.setdefault(item.table.name, (item.table, []))[1].append(item)
-    return tables.values()
+    return list(tables.values())
 
 
-def _replace(warehouse: Warehouse, load_id: str, loaded_at: str, table: BronzeTable, items: list[Loadable]) -> None:
-    keys = [item.key for item in items]
-    warehouse.run(f"delete from {table.qualified} where OBJECT_KEY in {placeholders(len(keys))}", keys)
-    names = [name for name, _ in table.scalars]
-    # Only the arrays are taken from the line: each path into a document parses all of it again.
-    selected = [
-        *(f"m.{name}::{type_}" if type_ == "timestamp_ntz" else f"m.{name}" for name, type_ in table.scalars),
-        *(f"l.LINE:{name.lower()}" for name in table.arrays),
-    ]
-    binds: list[object] = []
-    for item in items:
-        given = {"OBJECT_KEY": item.key, "ETAG": item.etag, "LOAD_ID": load_id, "LOADED_AT": loaded_at}
-        binds += [(item.values | given)[name] for name in names]
-    rows = ", ".join([placeholders(len(names))] * len(items))
-    warehouse.run(
-        f"insert into {table.qualified} ({', '.join([*names, *table.arrays])}) select {', '.join(selected)} "
-        f"from (values {rows}) as m ({', '.join(names)}) join {LINES} l on l.LINE:object_key::varchar = m.OBJECT_KEY",
-        binds,
-    )
+def _stage(warehouse: Warehouse, folder: str, table: BronzeTable, load_id: str, items: Iterable[Loadable]) -> None:
+    loaded_at = naive_utc(datetime.now(UTC))
+    with tempfile.TemporaryDirectory(prefix="load-") as place:
+        path = Path(place) / _file_name(table)
+        with path.open("wb") as file:
+            file.writelines(item.line(load_id, loaded_at) for item in items)
+        warehouse.run(f"put file://{path} @{STAGE}/{folder} auto_compress = false")
 
 
-def _enter(warehouse: Warehouse, table: BronzeTable, keys: list[str]) -> None:
+def _file_name(table: BronzeTable) -> str:
+    return f"{table.name.lower()}.ndjson"
+
+
+def _replace(warehouse: Warehouse, folder: str, table: BronzeTable, keys: list[str]) -> None:
+    in_keys = f"OBJECT_KEY in {placeholders(len(keys))}"
+    warehouse.run(f"delete from {table.qualified} where {in_keys}", keys)
+    warehouse.run(copy_statement(table, f"{folder}/{_file_name(table)}"))
     # Taken from the rows themselves: the ledger cannot speak of an object whose row is not there.
     warehouse.run(
         f"insert into {LEDGER} (OBJECT_KEY, ETAG, TABLE_NAME, ROW_COUNT, LOAD_ID, LOADED_AT) "
         f"select OBJECT_KEY, ETAG, '{table.name}', {ROWS_PER_OBJECT}, LOAD_ID, LOADED_AT from {table.qualified} "
-        f"where OBJECT_KEY in {placeholders(len(keys))}",
+        f"where {in_keys}",
         keys,
+    )
+
+
+def copy_statement(table: BronzeTable, path: str) -> str:
+    """Return the statement that copies a staged file's lines into a bronze table, and removes the file."""
+    selected = [
+        f"$1:{'' if name in GIVEN else 'doc.'}{name.lower()}{'' if type_ == 'variant' else f'::{type_}'}"
+        for name, type_ in table.columns
+    ]
+    return (
+        f"copy into {table.qualified} ({', '.join(name for name, _ in table.columns)}) "
+        f"from (select {', '.join(selected)} from @{STAGE}/{path}) file_format = (type = json) purge = true"
     )
