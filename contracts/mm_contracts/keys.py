@@ -1,4 +1,4 @@
-"""Object keys in the bucket. A key is a function of the plan and the batch, so that a retry overwrites its own object."""
+"""Object keys in the bucket: functions of the plan and the batch, so that a retry overwrites its own object."""
 
 import re
 from typing import Final, NamedTuple

@@ -1,7 +1,7 @@
 """Running the ``mars`` command line from this machine against the cluster.
 
-What needs the warehouse runs here through a port-forward; what needs Kafka runs inside the operator's pod, where Kafka's
-advertised address is right.
+What needs the warehouse runs here through a port-forward; what needs Kafka runs inside the operator's pod, where
+Kafka's advertised address is right.
 """
 
 import os

@@ -108,7 +108,8 @@ def summarise(
 def progress_line(snapshot: Snapshot) -> str:
     """Return one line for people: what runs, how far the batches are, how far the archive is."""
     running = ", ".join(f"{count} {kind}" for kind, count in snapshot.jobs_active) or "nothing"
-    promised = sum(r.photos_promised for r in snapshot.rovers)
+    rovers = snapshot.rovers
+    promised = sum(r.photos_promised for r in rovers)
     parts = [
         f"running {running}",
         f"batches {snapshot.batches_done}/{snapshot.batches}"
@@ -117,9 +118,9 @@ def progress_line(snapshot: Snapshot) -> str:
     ]
     if promised:
         parts += [
-            f"archive {sum(r.sols_archived for r in snapshot.rovers):,}/{sum(r.sols_promised for r in snapshot.rovers):,} sols",
-            f"{sum(r.photos_archived for r in snapshot.rovers):,}/{promised:,} photos",
-            f"{sum(r.gaps for r in snapshot.rovers):,} gaps",
+            f"archive {sum(r.sols_archived for r in rovers):,}/{sum(r.sols_promised for r in rovers):,} sols",
+            f"{sum(r.photos_archived for r in rovers):,}/{promised:,} photos",
+            f"{sum(r.gaps for r in rovers):,} gaps",
         ]
     return " · ".join(parts)
 

@@ -49,5 +49,5 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str]) -> int:
         prepare_cluster()
         environment["MARS_REQUIRE_CLUSTER"] = "1"
         selection = []
-    command = [bin_folder / "python", "-m", "pytest", *selection, *pytest_arguments]
+    command = [str(bin_folder / "python"), "-m", "pytest", *selection, *pytest_arguments]
     return subprocess.run(command, cwd=REPO, env=environment).returncode

@@ -25,7 +25,9 @@ def ensure_uv() -> Path:
         venv.create(home, with_pip=True, clear=True)
     except subprocess.CalledProcessError:
         if os.geteuid() != 0 or not Path("/usr/bin/apt-get").exists():
-            raise SystemExit("mars: this Python has no venv: install it (apt install python3-venv) and run again") from None
+            raise SystemExit(
+                "mars: this Python has no venv: install it (apt install python3-venv) and run again"
+            ) from None
         subprocess.run(["apt-get", "update", "-qq"], check=True)
         subprocess.run(["apt-get", "install", "-y", "-qq", "python3-venv"], check=True, stdout=subprocess.DEVNULL)
         venv.create(home, with_pip=True, clear=True)
@@ -37,7 +39,5 @@ def ensure_project() -> Path:
     """Return the ``bin`` folder of the project's environment, synced with ``uv.lock``. Quick when nothing changed."""
     environment = {**os.environ, "UV_PYTHON": sys.executable, "UV_PROJECT_ENVIRONMENT": str(REPO / ".venv")}
     environment.pop("PYTHONPATH", None)
-    subprocess.run(
-        [ensure_uv(), "sync", "--frozen", "--quiet", "--project", REPO], env=environment, check=True
-    )
+    subprocess.run([ensure_uv(), "sync", "--frozen", "--quiet", "--project", REPO], env=environment, check=True)
     return REPO / ".venv" / "bin"

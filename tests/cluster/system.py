@@ -13,7 +13,6 @@ import confluent_kafka
 import requests
 import snowflake.connector
 from mm_contracts import topics
-
 from mm_hack.forward import config_values, port_forward, secret_values
 
 Value = TypeVar("Value")

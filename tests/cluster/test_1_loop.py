@@ -1,0 +1,105 @@
+"""The loop closes by itself, and doing it all again changes nothing."""
+
+import json
+
+import pytest
+from mm_contracts import topics
+from mm_contracts.messages import schedule_message
+
+from tests.cluster.archive import archived, duplicates, fingerprint, gaps, promised, wait_complete, wait_quiet
+from tests.cluster.system import System, wait_until
+
+
+def test_first_schedule_ends_in_a_complete_quiet_archive(system: System) -> None:
+    """Nobody but the post-install hook asked for anything: manifests, gaps, photos and drives came by themselves."""
+    wait_complete(system)
+    assert archived(system) == promised(system)
+    assert gaps(system) == []
+    assert duplicates(system) == []
+    state = system.simulator("GET", "/__sim/state")
+    drives = system.sql("select count(*) from silver.fact_path where rover_name = 'Perseverance'")[0][0]
+    assert drives == state["rovers"]["Perseverance"]["drives"]
+
+
+def test_every_plan_says_how_it_ended(system: System) -> None:
+    """Plans end Complete with the counts that the archive confirms, and their columns are filled."""
+    wait_quiet(system)
+    photos_plans = [p for p in system.get("iplan") if p["spec"].get("dataset", "photos") == "photos"]
+    assert photos_plans
+    assert {p["status"]["phase"] for p in photos_plans} == {"Complete"}
+    assert sum(p["status"]["photos"] for p in photos_plans) == sum(n for _, n in promised(system).values())
+    header = system.kubectl("get", "iplan").splitlines()[0].split()
+    assert header == ["NAME", "DATASET", "ROVERS", "PHASE", "DONE", "FAILED", "PHOTOS", "REASON", "AGE"]
+
+
+def test_a_second_schedule_of_the_same_sols_changes_no_row(system: System) -> None:
+    """Every archived sol is asked for again, under a new id; photos and drives stay as they are."""
+    before = fingerprint(system)
+    sols = system.sql("select distinct rover_name, sol from silver.fact_photos")
+    tasks = [{"rover_name": rover, "sol": int(sol)} for rover, sol in sols]
+    message = schedule_message("photos", tasks, schedule_id="all-again", timestamp="2026-01-01T00:00:00Z")
+    plans = {p["metadata"]["name"] for p in system.get("iplan")}
+    system.publish(topics.SCHEDULING, message)
+    new = wait_until(
+        lambda: [p for p in system.get("iplan") if p["metadata"]["name"] not in plans], "a plan of the second schedule"
+    )
+    name = new[0]["metadata"]["name"]
+    wait_until(lambda: system.phase(name) in ("Complete", "Failed"), "the second plan's end", 240)
+    assert system.phase(name) == "Complete"
+    wait_quiet(system)
+    assert fingerprint(system) == before
+    assert gaps(system) == []
+
+
+def test_the_same_message_twice_is_one_plan(system: System) -> None:
+    """Redelivery changes nothing: the plan's name comes from the schedule's id."""
+    message = schedule_message(
+        "photos", [{"rover_name": "Spirit", "sol": 1}], schedule_id="delivered-twice", timestamp="2026-01-01T00:00:00Z"
+    )
+    plans = {p["metadata"]["name"] for p in system.get("iplan")}
+    for _ in range(3):
+        system.publish(topics.SCHEDULING, message)
+    marker = system.publish(topics.SCHEDULING, b"null")
+    system.dead_letter(topics.SCHEDULING, *marker)
+    new = wait_until(
+        lambda: [p for p in system.get("iplan") if p["metadata"]["name"] not in plans], "the plan of the message"
+    )
+    assert len(new) == 1
+    wait_quiet(system)
+
+
+def test_the_earlier_pipelines_message_is_accepted_as_it_is(system: System) -> None:
+    """No schedule_id, no dataset, two tasks: the form that the earlier pipeline published."""
+    value = json.dumps(
+        {
+            "ingestion_schedule": {
+                "tasks": [{"rover_name": "Curiosity", "sol": 1}, {"rover_name": "Curiosity", "sol": 2}],
+                "sol_range": [1, 2],
+            },
+            "status": "success",
+            "timestamp": "2025-10-09T12:00:00",
+        }
+    ).encode()
+    partition, offset = system.publish(topics.SCHEDULING, value)
+    plan = wait_until(
+        lambda: [p for p in system.get("iplan") if p["metadata"]["name"].endswith(f"-{partition}-{offset}")],
+        "a plan named by topic, partition and offset",
+    )[0]
+    assert [r["name"] for r in plan["spec"]["rovers"]] == ["Curiosity"]
+    wait_until(lambda: system.phase(plan["metadata"]["name"]) == "Complete", "its end")
+
+
+@pytest.mark.parametrize("table", ["photos", "manifests", "coordinates"])
+def test_objects_carry_what_made_them(system: System, table: str) -> None:
+    """Source, plan, batch and trace id stand in each object, and the load ledger holds each object once."""
+    s3 = system.s3()
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket="mars", Prefix=f"{table}/")["Contents"]]
+    document = json.loads(s3.get_object(Bucket="mars", Key=keys[0])["Body"].read())
+    assert document["source"] == "simulator"
+    assert system.plan(document["plan"]) is not None
+    assert len(document["trace_id"]) == 32
+    ledger = system.sql(
+        f"select object_key, count(*) from bronze.load_ledger where object_key like '{table}/%' group by 1"
+    )
+    assert sorted(keys) == sorted(key for key, _ in ledger)
+    assert {count for _, count in ledger} == {1}
