@@ -1,57 +1,60 @@
+-- A drive in one line is a drive of one part. FLATTEN stands over a view, never over a CTE (see stg_nasa__manifests).
 
 with
-
-drives as (
-
-    select rover_name, drive_number, sol, geometry_type, coordinates from {{ ref('stg_mmgis__drives') }}
-
-),
-
--- A drive in one line is taken as a drive of one part.
-parts as (
-
-    select rover_name, drive_number, sol, 0 as part_number, coordinates
-    from drives
-    where geometry_type = 'LineString'
-
-    union all
-
-    select drives.rover_name, drives.drive_number, drives.sol, part.index as part_number, part.value as coordinates
-    from drives,
-        lateral flatten(input => drives.coordinates) as part
-    where drives.geometry_type = 'MultiLineString'
-
-),
 
 points as (
 
     select
-        parts.rover_name,
-        parts.drive_number,
-        parts.sol,
-        row_number() over (
-            partition by parts.rover_name, parts.drive_number order by parts.part_number, point.index
-        )::integer as point_number,
-        parts.part_number::integer as part_number,
+        drives.rover_name,
+        drives.drive_number,
+        drives.sol,
+        0 as part_number,
+        point.index as place,
         point.value[0]::double as longitude,
         point.value[1]::double as latitude,
         point.value[2]::double as elevation_m
-    from parts,
-        lateral flatten(input => parts.coordinates) as point
+    from {{ ref('stg_mmgis__drives') }} as drives,
+        lateral flatten(input => drives.coordinates) as point
+    where drives.geometry_type = 'LineString'
+
+    union all
+
+    select
+        drives.rover_name,
+        drives.drive_number,
+        drives.sol,
+        part.index as part_number,
+        point.index as place,
+        point.value[0]::double as longitude,
+        point.value[1]::double as latitude,
+        point.value[2]::double as elevation_m
+    from {{ ref('stg_mmgis__drives') }} as drives,
+        lateral flatten(input => drives.coordinates) as part,
+        lateral flatten(input => part.value) as point
+    where drives.geometry_type = 'MultiLineString'
+
+),
+
+numbered as (
+
+    select
+        points.*,
+        row_number() over (partition by rover_name, drive_number order by part_number, place) as point_number
+    from points
 
 )
 
 select
-    points.rover_name || '-' || points.drive_number::varchar || '-' || points.point_number::varchar as coordinate_key,
-    points.rover_name || '-' || points.drive_number::varchar as drive_key,
+    numbered.rover_name || '-' || numbered.drive_number::varchar || '-' || numbered.point_number::varchar as coordinate_key,
+    numbered.rover_name || '-' || numbered.drive_number::varchar as drive_key,
     rovers.rover_id,
-    points.rover_name,
-    points.drive_number,
-    points.sol,
-    points.point_number,
-    points.part_number,
-    points.longitude,
-    points.latitude,
-    points.elevation_m
-from points
-inner join {{ ref('ref_rovers') }} as rovers on points.rover_name = rovers.rover_name
+    numbered.rover_name,
+    numbered.drive_number,
+    numbered.sol,
+    numbered.point_number::integer as point_number,
+    numbered.part_number::integer as part_number,
+    numbered.longitude,
+    numbered.latitude,
+    numbered.elevation_m
+from numbered
+inner join {{ ref('ref_rovers') }} as rovers on numbered.rover_name = rovers.rover_name

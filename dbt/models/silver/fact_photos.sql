@@ -35,9 +35,10 @@ answers as (
 
 photos as (
 
-    select * from {{ ref('stg_nasa__photos') }}
     {% if is_incremental() %}
-    where object_key in (select object_key from answers)
+    {{ photos_of('select object_key from answers') | indent(4) }}
+    {% else %}
+    select * from {{ ref('stg_nasa__photos') }}
     {% endif %}
 
 ),

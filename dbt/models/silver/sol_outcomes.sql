@@ -47,14 +47,6 @@ changed as (
 
 {% endif %}
 
-responses as (
-
-    select response.*
-    from {{ source('bronze', 'raw_photo_response') }} as response
-    inner join changed on response.object_key = changed.object_key
-
-),
-
 outcomes as (
 
     select
@@ -79,7 +71,11 @@ outcomes as (
         true as is_pending,
         outcome.value:requested_at::timestamp_ntz as requested_at,
         responses.ingestion_date::timestamp_ntz as ingested_at
-    from responses,
+    from
+        (
+            select * from {{ source('bronze', 'raw_photo_response') }}
+            where object_key in (select object_key from changed)
+        ) as responses,
         lateral flatten(input => responses.sols) as outcome
     qualify row_number() over (partition by responses.object_key, outcome.value:sol::integer order by outcome.index desc) = 1
 

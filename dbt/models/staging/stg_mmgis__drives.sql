@@ -1,42 +1,29 @@
-with
+-- Perseverance's layer spells SCLK_START in capitals and length in small letters, Curiosity's has only Length, and both have
+-- been seen in other spellings: every known one is read, and what is absent stays null.
 
-current_objects as (
-
-    select object_key
-    from {{ source('bronze', 'raw_coordinate_response') }}
-    qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
-
-),
-
-responses as (
-
-    select response.*
-    from {{ source('bronze', 'raw_coordinate_response') }} as response
-    inner join current_objects on response.object_key = current_objects.object_key
-
-),
-
--- Perseverance's layer spells SCLK_START in capitals and length in small letters, Curiosity's has only Length, and both
--- have been seen in other spellings: every known one is read, and what is absent stays null.
-renamed as (
-
-    select
-        responses.object_key::varchar as object_key,
-        responses.source::varchar as source,
-        responses.rover_name::varchar as rover_name,
-        (feature.index + 1)::integer as drive_number,
-        coalesce(feature.value:properties:sol::integer, feature.value:properties:SOL::integer) as sol,
-        nullif(coalesce(feature.value:properties:fromRMC::varchar, feature.value:properties:fromrmc::varchar), '') as from_rmc,
-        nullif(coalesce(feature.value:properties:toRMC::varchar, feature.value:properties:tormc::varchar), '') as to_rmc,
-        coalesce(feature.value:properties:length::double, feature.value:properties:Length::double) as length_m,
-        coalesce(feature.value:properties:SCLK_START::integer, feature.value:properties:sclk_start::integer) as sclk_start,
-        coalesce(feature.value:properties:SCLK_END::integer, feature.value:properties:sclk_end::integer) as sclk_end,
-        feature.value:geometry:type::varchar as geometry_type,
-        feature.value:geometry:coordinates as coordinates,
-        responses.ingestion_date::timestamp_ntz as ingested_at
-    from responses,
-        lateral flatten(input => responses.coordinates) as feature
-
-)
-
-select * from renamed
+select
+    responses.object_key::varchar as object_key,
+    responses.source::varchar as source,
+    responses.rover_name::varchar as rover_name,
+    (feature.index + 1)::integer as drive_number,
+    coalesce(feature.value:properties:sol::integer, feature.value:properties:SOL::integer) as sol,
+    nullif(coalesce(feature.value:properties:fromRMC::varchar, feature.value:properties:fromrmc::varchar), '') as from_rmc,
+    nullif(coalesce(feature.value:properties:toRMC::varchar, feature.value:properties:tormc::varchar), '') as to_rmc,
+    coalesce(feature.value:properties:length::double, feature.value:properties:Length::double) as length_m,
+    coalesce(feature.value:properties:SCLK_START::integer, feature.value:properties:sclk_start::integer) as sclk_start,
+    coalesce(feature.value:properties:SCLK_END::integer, feature.value:properties:sclk_end::integer) as sclk_end,
+    feature.value:geometry:type::varchar as geometry_type,
+    feature.value:geometry:coordinates as coordinates,
+    responses.ingestion_date::timestamp_ntz as ingested_at
+from
+    (
+        select *
+        from {{ source('bronze', 'raw_coordinate_response') }}
+        where
+            object_key in (
+                select object_key
+                from {{ source('bronze', 'raw_coordinate_response') }}
+                qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
+            )
+    ) as responses,
+    lateral flatten(input => responses.coordinates) as feature
