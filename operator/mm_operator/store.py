@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from mm_contracts.plan import ANNOTATION_TRACE, LABEL_FINISHED, LABEL_KIND
+from mm_contracts.plan import ANNOTATION_TRACE, GROUP, KIND, LABEL_FINISHED, LABEL_KIND, VERSION
 
 from mm_operator.core.observe import Job, Pod, job_view, pod_view
 
@@ -16,6 +16,11 @@ Body = dict[str, Any]
 
 SELECTORS: Final[dict[Kind, str]] = {"plans": f"!{LABEL_FINISHED}", "jobs": LABEL_KIND, "pods": LABEL_KIND}
 """What is watched and listed of each kind: finished plans cost nothing, and other people's Jobs are not ours."""
+
+
+# Objects in lists do not say of which kind they are; Events about them must.
+_PLAN: Final = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND}
+_JOB: Final = {"apiVersion": "batch/v1", "kind": "Job"}
 
 
 def version_of(body: Body) -> int:
@@ -28,10 +33,10 @@ def _slim(kind: Kind, body: Body) -> Body:
     metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
     if kind == "jobs":
         spec = {"suspend": (body.get("spec") or {}).get("suspend")}
-        return {"metadata": metadata, "spec": spec, "status": body.get("status") or {}}
+        return {"metadata": metadata, "spec": spec, "status": body.get("status") or {}, **_JOB}
     if kind == "pods":
         return {"metadata": metadata, "status": body.get("status") or {}}
-    return {"metadata": metadata, "spec": body.get("spec") or {}, "status": body.get("status") or {}}
+    return {"metadata": metadata, "spec": body.get("spec") or {}, "status": body.get("status") or {}, **_PLAN}
 
 
 @dataclass
@@ -117,6 +122,10 @@ class Store:
         """Return all Jobs of some kinds (ingest, load, sweep, transform)."""
         found = (self.job(name) for name in list(self._objects["jobs"]))
         return [job for job in found if job is not None and job.kind in kinds]
+
+    def job_body(self, name: str) -> Body | None:
+        """Return a Job's API object without its template, or None."""
+        return self._objects["jobs"].get(name)
 
     def job_uid(self, name: str) -> str:
         """Return a Job's uid, or an empty text."""

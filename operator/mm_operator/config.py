@@ -1,0 +1,71 @@
+"""What the operator is told at its start: settings file, sources file, environment."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from mm_contracts.sources import Sources
+from pydantic import ValidationError
+
+from mm_operator.core.settings import OperatorSettings
+
+DEFAULT_FILE: Final = "/etc/martian-moments/operator.json"
+DEFAULT_SOURCES: Final = "/etc/martian-moments/sources.json"
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the sentence says which and what to do."""
+
+
+def _read(variable: str, default: str) -> tuple[str, Any]:
+    path = os.environ.get(variable) or default
+    try:
+        return path, json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): set {variable} to the file's path") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from None
+
+
+def _sentence(path: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def load_settings() -> OperatorSettings:
+    """Return the settings of the file that MARS_OPERATOR_FILE names. Raises ConfigError."""
+    path, data = _read("MARS_OPERATOR_FILE", DEFAULT_FILE)
+    try:
+        settings = OperatorSettings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_sentence(path, error)) from None
+    namespace = settings.namespace or os.environ.get("POD_NAMESPACE") or ""
+    if not namespace:
+        raise ConfigError("no namespace to work in: set POD_NAMESPACE, or namespace in the settings file")
+    return settings.model_copy(update={"namespace": namespace})
+
+
+def load_sources() -> Sources:
+    """Return the sources of the file that MARS_SOURCES_FILE names. Raises ConfigError."""
+    path, data = _read("MARS_SOURCES_FILE", DEFAULT_SOURCES)
+    try:
+        return Sources.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_sentence(path, error)) from None
+
+
+def kafka_settings() -> dict[str, str]:
+    """Return librdkafka's connection settings from the environment. Raises ConfigError where there is no server."""
+    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if not servers:
+        raise ConfigError("KAFKA_BOOTSTRAP_SERVERS is not set: give it as host:port[,host:port]")
+    names = {
+        "KAFKA_SECURITY_PROTOCOL": "security.protocol",
+        "KAFKA_SASL_MECHANISM": "sasl.mechanism",
+        "KAFKA_SASL_USERNAME": "sasl.username",
+        "KAFKA_SASL_PASSWORD": "sasl.password",
+        "KAFKA_SSL_CA_LOCATION": "ssl.ca.location",
+    }
+    given = {key: value for variable, key in names.items() if (value := os.environ.get(variable))}
+    return {"bootstrap.servers": servers, **given}

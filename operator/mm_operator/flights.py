@@ -1,0 +1,77 @@
+"""What loads and dbt runs have in common: their Jobs, created by name; their ends, told once."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mm_operator import metrics
+from mm_operator.core.batches import Notice
+from mm_operator.core.diagnose import diagnose_failed
+from mm_operator.core.fold import completed
+from mm_operator.core.observe import Job
+from mm_operator.kube import ApiError, Kube
+from mm_operator.notices import post_notice
+from mm_operator.observer import ended_job
+from mm_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 5.0
+
+
+class Flights:
+    """Creates Jobs of some kinds and follows them to their end."""
+
+    def __init__(self, kube: Kube, store: Store, owners: Sequence[Mapping[str, Any]], *kinds: str) -> None:
+        self.kube, self.store, self.owners, self.kinds = kube, store, owners, kinds
+        self._told: set[str] = set()
+
+    def jobs(self) -> list[Job]:
+        """Return the Jobs of these kinds that exist."""
+        return [job for job in self.store.jobs(*self.kinds) if not job.deleting]
+
+    async def launch(self, body: dict[str, Any], why: str, trace_id: str) -> Job:
+        """Create a Job, or find the one of its name. Raises ApiError."""
+        found, fresh = await self.kube.create("jobs", body)
+        self.store.put("jobs", found)
+        name = found["metadata"]["name"]
+        if fresh:
+            kind = found["metadata"]["labels"]["martian-moments.io/kind"]
+            metrics.JOBS_STARTED.labels(kind).inc()
+            log.info("started Job %s: %s", name, why, extra={"trace_id": trace_id})
+        job = self.store.job(name)
+        if job is None:
+            raise ApiError(0, "Gone", f"Job {name} was deleted as soon as it was created")
+        return job
+
+    async def tell_ends(self) -> None:
+        """Log, count and post the ends that have not been told yet; pods that ended meanwhile are asked for."""
+        jobs = self.jobs()
+        self._told &= {job.name for job in jobs}
+        for job in jobs:
+            if job.state == "active" or job.name in self._told:
+                continue
+            # The termination message decides whether a run counts as completed: without the pod it is not known.
+            await self._tell(await ended_job(self.kube, self.store, job))
+            self._told.add(job.name)
+
+    async def _tell(self, job: Job) -> None:
+        trace_id = self.store.job_trace(job.name)
+        if job.state == "succeeded":
+            metrics.JOBS_ENDED.labels(job.kind, "Success").inc()
+            end = job.termination
+            log.info("Job %s is done: %s", job.name, end.message if end else "", extra={"trace_id": trace_id})
+            return
+        why = diagnose_failed(job)
+        metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
+        log.warning(
+            "Job %s failed: %s %s %s",
+            job.name,
+            why.message,
+            why.advice,
+            f"Last lines: {job.log_tail}" if job.log_tail and not completed(job) else "",
+            extra={"trace_id": trace_id, "reason": str(why.reason)},
+        )
+        body = self.store.job_body(job.name)
+        if body is not None:
+            await post_notice(self.kube, body, Notice("end", str(why.reason), f"{why.message} {why.advice}", True))

@@ -1,0 +1,93 @@
+"""Clears away: ended Jobs whose results are recorded, and finished plans whose time is over."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED
+from mm_contracts.sols import parse_sols
+
+from mm_operator.controller import read_status
+from mm_operator.core.observe import Job
+from mm_operator.core.reduce import expired
+from mm_operator.core.retention import deletable_ingest, deletable_others
+from mm_operator.core.settings import OperatorSettings
+from mm_operator.kube import PAGE, ApiError, Kube
+from mm_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+JOBS_SECONDS: Final = 60.0
+PLANS_EVERY: Final = 10
+"""Rounds of Jobs to one round of finished plans, which are read page by page and held by nobody."""
+
+
+class Janitor:
+    """Deletes what nobody needs any more."""
+
+    def __init__(self, kube: Kube, store: Store, settings: OperatorSettings) -> None:
+        self._kube, self._store, self._settings = kube, store, settings
+
+    async def run(self) -> None:
+        """Clear away for ever."""
+        round_number = 0
+        while True:
+            try:
+                await self.clear_jobs()
+                if round_number % PLANS_EVERY == 0:
+                    await self.clear_plans()
+            except ApiError as error:
+                log.warning("clearing away goes on later: %s", error)
+            round_number += 1
+            await asyncio.sleep(JOBS_SECONDS)
+
+    async def clear_jobs(self) -> None:
+        """Delete ended Jobs that are old enough and recorded. Raises ApiError."""
+        now = datetime.now(UTC)
+        names = deletable_ingest(self._store.jobs("ingest"), self._recorded(), self._settings, now)
+        names += deletable_others(self._store.jobs("load", "sweep", "transform"), self._settings, now)
+        for name in names:
+            await self._kube.delete("jobs", name, self._store.job_uid(name))
+
+    def _recorded(self) -> "_Recorded":
+        return _Recorded(self._store)
+
+    async def clear_plans(self) -> None:
+        """Delete finished plans past their ``ttlAfterFinished``; reopen those with a new retry token."""
+        now = datetime.now(UTC)
+        query = {"limit": str(PAGE), "labelSelector": LABEL_FINISHED}
+        while True:
+            page = await self._kube.call("GET", "plans", query=query)
+            for body in page.get("items") or ():
+                metadata, status = body["metadata"], read_status(body)
+                name = metadata["name"]
+                token = (metadata.get("annotations") or {}).get(ANNOTATION_RETRY, "")
+                if token and token != status.retry_token:
+                    await self._kube.patch("plans", name, {"metadata": {"labels": {LABEL_FINISHED: None}}})
+                elif expired(status, str(body["spec"].get("ttlAfterFinished") or "168h"), now):
+                    log.info("plan %s has been finished for its ttlAfterFinished: deleting it", name)
+                    await self._kube.delete("plans", name, metadata["uid"])
+            query["continue"] = page["metadata"].get("continue") or ""
+            if not query["continue"]:
+                return
+
+
+class _Recorded:
+    """Whether an ended Job's result is in its plan's status; a finished or deleted plan needs none of its Jobs."""
+
+    def __init__(self, store: Store) -> None:
+        self._ended: dict[str, tuple[str, set[int], dict[int, int]]] = {}
+        for body in store.plans():
+            status = read_status(body)
+            ended = set(parse_sols(status.done) if status.done else ())
+            ended |= set(parse_sols(status.failed_batches) if status.failed_batches else ())
+            tried = {r.batch: r.attempts - (r.state == "Active") for r in status.records}
+            self._ended[body["metadata"]["name"]] = (body["metadata"]["uid"], ended, tried)
+
+    def __call__(self, job: Job) -> bool:
+        known = self._ended.get(job.plan)
+        if known is None or known[0] != job.owner_uid:
+            return True
+        _, ended, tried = known
+        return job.batch in ended or job.attempt <= tried.get(job.batch, 0)
