@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mm_contracts.connections import SettingsError, kafka_settings
 from mm_contracts.topics import TOPICS, dead_letter_topic
 
 _REQUEST_SECONDS: Final = 10.0
@@ -78,29 +79,6 @@ def work_to_do(
         if differing:
             alter.append((topic, differing))
     return TopicWork(tuple(create), tuple(grow), tuple(alter))
-
-
-def client_config(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the Kafka client's settings from KAFKA_* variables.
-
-    Raises:
-        SetupError: KAFKA_BOOTSTRAP_SERVERS is not set.
-    """
-    servers = environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
-    if not servers:
-        raise SetupError("KAFKA_BOOTSTRAP_SERVERS is not set: give host:port of a Kafka broker")
-    # Level 2 hides librdkafka's line for every refused connection while a broker is starting.
-    config: dict[str, Any] = {"bootstrap.servers": servers, "client.id": "mars-setup", "log_level": 2}
-    for variable, key in (
-        ("KAFKA_SECURITY_PROTOCOL", "security.protocol"),
-        ("KAFKA_SASL_MECHANISM", "sasl.mechanism"),
-        ("KAFKA_SASL_USERNAME", "sasl.username"),
-        ("KAFKA_SASL_PASSWORD", "sasl.password"),
-        ("KAFKA_SSL_CA_LOCATION", "ssl.ca.location"),
-    ):
-        if environ.get(variable):
-            config[key] = environ[variable]
-    return config
 
 
 def _admin_api() -> Any:
@@ -190,7 +168,12 @@ def ensure_topics(settings: TopicSettings, *, create: bool, timeout: float) -> T
         SetupError: Kafka did not answer in time, refused, or topics are still missing.
     """
     deadline = time.monotonic() + timeout
-    admin = _admin_api().AdminClient(client_config())
+    try:
+        connection = kafka_settings(os.environ)
+    except SettingsError as error:
+        raise SetupError(str(error)) from None
+    # Level 2 hides librdkafka's line for every refused connection while a broker is starting.
+    admin = _admin_api().AdminClient(connection | {"client.id": "mars-setup", "log_level": 2})
     done = TopicWork()
     while True:
         partitions = _partitions(admin, deadline)

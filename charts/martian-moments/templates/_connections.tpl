@@ -1,0 +1,130 @@
+{{/* Where Kafka, the object store, the warehouse and the source are, for whoever connects to them. */}}
+
+{{- define "mars.kafkaBootstrap" -}}
+{{- if eq .Values.kafka.provider "embedded" -}}
+{{ .Release.Name }}-kafka:9092
+{{- else if eq .Values.kafka.provider "strimzi" -}}
+{{ .Release.Name }}-kafka-bootstrap:9093
+{{- else -}}
+{{ required "kafka.external.bootstrapServers: give host:port of your brokers, or choose another kafka.provider" .Values.kafka.external.bootstrapServers }}
+{{- end -}}
+{{- end }}
+
+{{/* "yes" where clients prove themselves to Kafka with a user name. */}}
+{{- define "mars.kafkaSasl" -}}
+{{- if eq .Values.kafka.provider "strimzi" -}}yes
+{{- else if and (eq .Values.kafka.provider "external") (hasPrefix "SASL" .Values.kafka.external.securityProtocol) -}}yes
+{{- end -}}
+{{- end }}
+
+{{/* Secret whose ca.crt signs the brokers' certificates, or nothing. */}}
+{{- define "mars.kafkaCaSecret" -}}
+{{- if eq .Values.kafka.provider "strimzi" -}}{{ .Release.Name }}-cluster-ca-cert
+{{- else if eq .Values.kafka.provider "external" -}}{{ .Values.kafka.external.caSecret }}
+{{- end -}}
+{{- end }}
+
+{{/*
+Variables by which a client proves itself to Kafka, as a list. Call with (list $ "operator" | "jobs"): Strimzi has a
+user for each (its Secret has the same name), an external Kafka has one for all.
+*/}}
+{{- define "mars.kafkaEnv" -}}
+{{- $root := index . 0 -}}
+{{- if eq $root.Values.kafka.provider "strimzi" }}
+- name: KAFKA_USERNAME
+  value: {{ $root.Release.Name }}-kafka-{{ index . 1 }}
+- name: KAFKA_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ $root.Release.Name }}-kafka-{{ index . 1 }}, key: password}}
+{{- else if include "mars.kafkaSasl" $root }}
+{{- $secret := required "kafka.external.existingSecret: name a Secret with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD" $root.Values.kafka.external.existingSecret }}
+- name: KAFKA_USERNAME
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: KAFKA_SASL_USERNAME}}
+- name: KAFKA_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: KAFKA_SASL_PASSWORD}}
+{{- end }}
+{{- end }}
+
+{{- define "mars.kafkaVolumes" -}}
+{{- with include "mars.kafkaCaSecret" . }}
+- name: kafka-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- end }}
+
+{{- define "mars.kafkaMounts" -}}
+{{- if include "mars.kafkaCaSecret" . }}
+- {name: kafka-ca, mountPath: /etc/martian-moments-kafka, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "mars.minioSecret" -}}
+{{ .Values.minio.existingSecret | default (printf "%s-minio" .Release.Name) }}
+{{- end }}
+
+{{- define "mars.minioEnv" -}}
+{{- if and (eq .Values.minio.provider "external") (not .Values.minio.existingSecret) }}
+{{- fail "minio.existingSecret: name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for your object store" }}
+{{- end }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom: {secretKeyRef: {name: {{ include "mars.minioSecret" . }}, key: AWS_ACCESS_KEY_ID}}
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom: {secretKeyRef: {name: {{ include "mars.minioSecret" . }}, key: AWS_SECRET_ACCESS_KEY}}
+{{- end }}
+
+{{- define "mars.s3Endpoint" -}}
+{{- if eq .Values.minio.provider "embedded" -}}
+http://{{ .Release.Name }}-minio:9000
+{{- else -}}
+{{ .Values.minio.external.endpointUrl }}
+{{- end -}}
+{{- end }}
+
+{{- define "mars.warehouseSecret" -}}
+{{ .Values.warehouse.existingSecret | default (printf "%s-warehouse" .Release.Name) }}
+{{- end }}
+
+{{/* "yes" where the warehouse's user proves itself with a key pair. */}}
+{{- define "mars.keypair" -}}
+{{- if and (eq .Values.warehouse.provider "snowflake") (eq .Values.warehouse.snowflake.authentication "keypair") -}}yes{{- end -}}
+{{- end }}
+
+{{- define "mars.warehouseEnv" -}}
+{{- if and (eq .Values.warehouse.provider "snowflake") (not .Values.warehouse.existingSecret) }}
+{{- fail "warehouse.existingSecret: name a Secret with SNOWFLAKE_USER and the password or private key of your account" }}
+{{- end }}
+- name: SNOWFLAKE_USER
+  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . }}, key: SNOWFLAKE_USER}}
+{{- if include "mars.keypair" . }}
+- name: SNOWFLAKE_PRIVATE_KEY_PATH
+  value: /etc/martian-moments-snowflake/key.p8
+- name: SNOWFLAKE_PRIVATE_KEY_PASSPHRASE
+  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . }}, key: SNOWFLAKE_PRIVATE_KEY_PASSPHRASE, optional: true}}
+{{- else }}
+- name: SNOWFLAKE_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . }}, key: SNOWFLAKE_PASSWORD}}
+{{- end }}
+{{- end }}
+
+{{- define "mars.warehouseVolumes" -}}
+{{- if include "mars.keypair" . }}
+- name: snowflake-key
+  secret:
+    secretName: {{ include "mars.warehouseSecret" . }}
+    items: [{key: SNOWFLAKE_PRIVATE_KEY, path: key.p8}]
+{{- end }}
+{{- end }}
+
+{{- define "mars.warehouseMounts" -}}
+{{- if include "mars.keypair" . }}
+- {name: snowflake-key, mountPath: /etc/martian-moments-snowflake, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Name of the Secret with SOURCE_API_KEY, or nothing where no source wants a key. */}}
+{{- define "mars.sourceSecret" -}}
+{{- if .Values.source.apiKey.existingSecret -}}{{ .Values.source.apiKey.existingSecret }}
+{{- else if .Values.simulator.enabled -}}{{ .Release.Name }}-source
+{{- end -}}
+{{- end }}
