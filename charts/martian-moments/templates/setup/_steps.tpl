@@ -73,14 +73,10 @@ args:
   - mars
   - schedule
   - --dataset={{ index . 1 }}
-  {{- if eq (index . 1) "coordinates" }}
-  {{- range $root.Values.schedule.coordinatesRovers }}
-  - --rover={{ . }}
-  {{- end }}
-  {{- end }}
   {{- range index . 2 }}
   - {{ . }}
   {{- end }}
+  - --timeout=300
 envFrom:
   - configMapRef: {name: {{ $root.Release.Name }}-env}
 {{- with include "mars.kafkaEnv" (list $root "jobs") | trim }}
