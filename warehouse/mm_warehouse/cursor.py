@@ -102,15 +102,15 @@ class WarehouseCursor(FakeSnowflakeCursor):
         for batch in result.to_arrow_reader(100_000):
             for row in batch.column(0).value_counts().to_pylist():
                 actions[row["values"]] = actions.get(row["values"], 0) + row["counts"]
-        self._answer(exp.maybe_parse(merges.counts_sql(kinds, list(actions.items())), dialect="duckdb"), translated)
+        self.answer(exp.maybe_parse(merges.counts_sql(kinds, list(actions.items())), dialect="duckdb"), translated)
         self._rowcount = sum(actions.values())
 
     def _run_copy(self, expression: exp.Copy, params: Parameters) -> None:
         answer, loaded = copy_json(expression, self, lambda statement: self.translate(statement, params))
-        self._answer(answer, expression)
+        self.answer(answer, expression)
         self._rowcount = loaded
 
-    def _answer(self, answer: Expr, statement: Expr) -> None:
+    def answer(self, answer: Expr, statement: Expr) -> None:
         """Make the result of `answer` (DuckDB's dialect) the result of `statement`, which has been run."""
         self._execute(answer)
         self._last_transformed = statement

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -47,6 +48,9 @@ def _serve(settings: Settings) -> int:
     except EngineError as error:
         print(error, file=sys.stderr)
         return 74
+    # uvicorn raises the signal that stopped it once more when it has ended; that must not skip what follows.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: None)
     try:
         uvicorn.run(
             build_app(settings, engine),

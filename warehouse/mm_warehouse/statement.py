@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 from fakesnow.dialect import parse_one
-from fakesnow.statement_type import DDL, statement_type_id
+from fakesnow.statement_type import DDL, TCL, UNKNOWN, statement_type_id
 from sqlglot import Expr, exp
 
-from mm_warehouse.cursor import WarehouseCursor
+from mm_warehouse.cursor import Parameters, WarehouseCursor
 from mm_warehouse.dialect.comments import column_comments
+from mm_warehouse.dialect.remove import remove, remove_target
 from mm_warehouse.dialect.unsupported import replace_statement, strip_leading_comments
 from mm_warehouse.errors import SqlError
 from mm_warehouse.locks import TableName
@@ -36,7 +36,7 @@ class Outcome:
     translated: Expr | None = None
 
 
-def run(session: Session, text: str, params: list[Any] | dict[str, Any] | None = None) -> Outcome:
+def run(session: Session, text: str, params: Parameters = None) -> Outcome:
     """Run the statement `text` for `session`; `params` are bound to its placeholders.
 
     Raises:
@@ -44,66 +44,75 @@ def run(session: Session, text: str, params: list[Any] | dict[str, Any] | None =
     """
     text = replace_statement(strip_leading_comments(text))
     connection = session.connection
+    cursor = connection.cursor()
     if connection.variables._variables:
         text = connection.variables.inline_variables(text)
     if (comments := column_comments(text)) is not None:
-        return _run_duckdb(session, comments)
+        return _run_duckdb(session, cursor, comments)
+    if (target := remove_target(text)) is not None:
+        answer = remove(target, cursor)
+        cursor.answer(answer, answer)
+        return _outcome(cursor, UNKNOWN)
     expression = parse_one(text)
-    type_id = statement_type_id(expression)
     if isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback):
-        _transaction_statement(session, expression)
-        return _run_on_cursor(connection.cursor(), parse_one(_SUCCESS), None, type_id)
+        return _transaction_statement(session, cursor, expression)
     if isinstance(expression, exp.Create) and expression.kind in ("FUNCTION", "PROCEDURE"):
         raise NotImplementedError(f"CREATE {expression.kind}")
-    duck = session.duck
+    return _run_parsed(session, cursor, expression, params)
+
+
+def _run_parsed(session: Session, cursor: WarehouseCursor, expression: Expr, params: Parameters) -> Outcome:
+    duck, connection = session.duck, session.connection
     duck.check_usable()
-    cursor = connection.cursor()
     cursor.check_db_and_schema(expression)
     if isinstance(expression, _DDL):
         duck.commit()
+    type_id = statement_type_id(expression)
+    locked = list(_written_tables(session, expression))
     for sql in session.temporary.redirect(expression, connection.database, connection.schema):
         duck.execute(sql)
-    if isinstance(expression, _WRITES) and not connection.commits_itself:
-        duck.begin()
-    session.locks.acquire(session, _written_tables(session, expression))
     try:
-        return _run_on_cursor(cursor, expression, params, type_id)
+        # Before the transaction's first statement, which is when DuckDB takes its snapshot.
+        session.locks.acquire(session, locked)
+        if isinstance(expression, _WRITES) and not connection.commits_itself:
+            duck.begin()
+        cursor.run(expression, params)
+        return _outcome(cursor, type_id)
     finally:
         if not duck.active:
             session.locks.release(session)
 
 
-def _run_duckdb(session: Session, statements: list[str]) -> Outcome:
-    """Run DDL that has been translated already."""
+def _run_duckdb(session: Session, cursor: WarehouseCursor, statements: list[str]) -> Outcome:
+    """Run DDL that is in DuckDB's terms already."""
     session.duck.check_usable()
     session.duck.commit()
     for sql in statements:
         session.duck.execute(sql)
-    return _run_on_cursor(session.connection.cursor(), parse_one(_SUCCESS), None, type_id=DDL)
+    cursor.run(parse_one(_SUCCESS), None)
+    return _outcome(cursor, DDL)
 
 
-def _run_on_cursor(
-    cursor: WarehouseCursor, expression: Expr, params: list[Any] | dict[str, Any] | None, type_id: int
-) -> Outcome:
-    cursor.run(expression, params)
-    table = cursor._arrow_table
+def _outcome(cursor: WarehouseCursor, type_id: int) -> Outcome:
     return Outcome(
         query_id=cursor._sfqid or "",
         type_id=type_id,
-        table=table,
+        table=cursor._arrow_table,
         description=cursor.duck_description,
         rowcount=int(cursor._rowcount or 0),
         translated=cursor._last_transformed,
     )
 
 
-def _transaction_statement(session: Session, expression: Expr) -> None:
+def _transaction_statement(session: Session, cursor: WarehouseCursor, expression: Expr) -> Outcome:
     if isinstance(expression, exp.Transaction):
         session.duck.begin()
     elif isinstance(expression, exp.Commit):
         session.duck.commit()
     else:
         session.duck.rollback()
+    cursor.run(parse_one(_SUCCESS), None)
+    return _outcome(cursor, TCL)
 
 
 def _written_tables(session: Session, expression: Expr) -> Iterator[TableName]:

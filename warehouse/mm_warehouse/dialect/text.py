@@ -1,7 +1,7 @@
-"""TRIM with a side or with characters, TRY_ casts to timestamps, ARRAY_CONTAINS.
+"""TRIM with a side or with characters, TRY_ casts to timestamps, hashes of numbers, ARRAY_CONTAINS.
 
 fakesnow turns every TRIM, LTRIM and RTRIM into a plain TRIM of spaces, fails on TRY_CAST and TRY_TO_TIMESTAMP of text
-that is no timestamp, and compares variants with DuckDB's lists. A node-wise transform of Snowflake's tree.
+that is no timestamp, hashes only text, and compares variants with DuckDB's lists. A node-wise transform of Snowflake's tree.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ def text_functions(node: Expr) -> Expr:
         return exp.Anonymous(this="_mm_try_timestamp", expressions=[node.this])
     if isinstance(node, exp.Anonymous) and node.name.upper() in _TRY_NAMES and len(node.expressions) == 1:
         return exp.Anonymous(this="_mm_try_timestamp", expressions=list(node.expressions))
+    if isinstance(node, exp.MD5 | exp.SHA2) and not isinstance(node.this, exp.Cast):
+        node.set("this", exp.Cast(this=node.this, to=exp.DataType.build("VARCHAR")))
+        return node
     if isinstance(node, exp.ArrayContains):
         return exp.Anonymous(this="_mm_array_contains", expressions=[node.this, node.expression])
     return node

@@ -63,14 +63,13 @@ class Stages:
         target = (self._root / path).resolve()
         if not target.is_relative_to(self._root):
             return Response("The path leaves the stage.", status_code=404)
-        target.parent.mkdir(parents=True, exist_ok=True)
         # Outside every stage, so that COPY never sees half a file; on the same volume, so that the rename is atomic.
         handle, partial = tempfile.mkstemp(prefix=".upload-", dir=self._root)
         try:
             with os.fdopen(handle, "wb") as file:
                 async for chunk in request.stream():
                     file.write(chunk)
-            Path(partial).replace(target)
+            _move(Path(partial), target)
         except BaseException:
             Path(partial).unlink()
             raise
@@ -78,3 +77,16 @@ class Stages:
 
     def _signature(self, path: str, expires: int) -> str:
         return hmac.new(self._key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _move(file: Path, target: Path) -> None:
+    """Rename into the stage; REMOVE drops empty folders, so the target's may vanish between the two steps."""
+    while True:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.replace(target)
+        except FileNotFoundError:
+            if not file.exists():
+                raise
+        else:
+            return
