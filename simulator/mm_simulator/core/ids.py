@@ -14,11 +14,14 @@ from typing import NamedTuple
 
 from mm_simulator.core.facts import CAMERA_BY_ID, ROVERS
 from mm_simulator.core.plan import SolPlan
-from mm_simulator.core.timebase import earth_date
+from mm_simulator.core.timebase import sol_days
 
 FIRST_ID = 727
 BLOCK_A = 108_161
 BLOCK_B = 379_083
+
+# The landing day of each camera's rover, as a day number.
+_DATES = {camera.id: rover.landing_date.toordinal() for rover in ROVERS.values() for camera in rover.cameras}
 
 
 class Piece(NamedTuple):
@@ -100,8 +103,7 @@ def _by_camera(piece: Piece) -> tuple[int, int, int]:
 
 
 def _by_date(piece: Piece) -> tuple[int, int, int, int]:
-    landing = next(r for r in ROVERS.values() if r.id == CAMERA_BY_ID[piece.camera].rover_id).landing_date
-    return earth_date(landing, piece.sol).toordinal(), piece.camera, piece.sol, piece.offset
+    return _DATES[piece.camera] + sol_days(piece.sol), piece.camera, piece.sol, piece.offset
 
 
 def assign(plans: Mapping[str, Sequence[SolPlan]]) -> IdLedger:

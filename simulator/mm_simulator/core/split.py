@@ -99,15 +99,23 @@ def curiosity_groups(rand: Rand, sol: int, total: int) -> list[Group]:
 
 
 def drawn_groups(rand: Rand, key: str, rover: str, sol: int, total: int) -> list[Group]:
-    """Instruments by their chance of being present; as many as the total has photos for, at least one."""
-    chosen = [
-        group for i, (group, chance) in enumerate(PRESENCE[key]) if rand.u(rover, sol, "present", i) < chance
-    ]
-    if not chosen:
-        chosen = [PRESENCE[key][0][0]]
-    while len(chosen) > 1 and sum(len(group.cameras) for group in chosen) > total:
+    """Instruments by their chance of being present, as many as the total has photos for.
+
+    An odd total needs a camera that takes single pictures, so one is added where none was drawn.
+    """
+    pool = [group for group, _ in PRESENCE[key]]
+    chances = [chance for _, chance in PRESENCE[key]]
+    chosen = [pool[i] for i, chance in enumerate(chances) if rand.u(rover, sol, "present", i) < chance]
+    while chosen and sum(map(_need, chosen)) > total:
         chosen.pop()
-    return chosen
+    if total % 2 and all(group.even for group in chosen):
+        chosen.append(next(group for group in pool if not group.even and len(group.cameras) == 1))
+    return chosen or [pool[0]]
+
+
+def _need(group: Group) -> int:
+    """The fewest photos of an instrument that is there: a pair, if it has two eyes."""
+    return 2 if group.even else len(group.cameras)
 
 
 def edl_groups(rand: Rand, sol: int) -> list[Group]:
@@ -128,7 +136,7 @@ def split(
     Parts go by the instruments' weights with 30 % noise and by largest remainder; then eyes are evened out
     with an instrument that has no eyes. Only where there is none, or too few photos, may one eye have more.
     """
-    counts = [len(group.cameras) * least.get(group.instrument, 1) for group in groups]
+    counts = [max(_need(group), len(group.cameras) * least.get(group.instrument, 1)) for group in groups]
     if sum(counts) > total:
         counts = [len(group.cameras) for group in groups]
     spare = total - sum(counts)

@@ -59,7 +59,12 @@ CLOCKS: dict[str, RoverClock] = {
 
 def earth_date(landing: date, sol: int) -> date:
     """The API's rule: landing date plus whole Earth days in that many sols (not the true UTC date)."""
-    return landing + timedelta(days=sol * _SOL_MS // _DAY_MS)
+    return landing + timedelta(days=sol_days(sol))
+
+
+def sol_days(sol: int) -> int:
+    """Whole Earth days in that many sols."""
+    return sol * _SOL_MS // _DAY_MS
 
 
 def parse_instant(text: str) -> float:

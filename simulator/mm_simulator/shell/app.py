@@ -43,16 +43,19 @@ class Simulator:
         self.settings = settings
         self._real_now = real_now
         self.clock = SimClock(settings.now, settings.clock_rate, steady)
-        self._held = world or World(settings.seed, settings.now)
+        self.faults = FaultBook(settings.seed, real_now)
+        for fault in settings.faults:  # a wrong one must be told before the work begins
+            self.faults.add(fault)
         folder = settings.captures_path()
+        captures = load_captures(folder) if folder else {}
+        self._held = world or World(settings.seed, settings.now)
         profile = PROFILES[settings.profile]
         self.archive = Archive(
-            self._world, profile, load_captures(folder) if folder else {}, settings.image_base or None,
+            self._world, profile, captures, settings.image_base or None,
             settings.cache_sols,
         )  # fmt: skip
         self.layers = Layers(self._world, self.clock.now, profile)
         self.log = RequestLog(settings.request_log)
-        self.faults = FaultBook(settings.seed, real_now)
         self.gateway = Gateway(
             settings.require_key, settings.rate_limit, settings.demo_key_per_hour, settings.demo_key_per_day,
             self.faults, real_now,

@@ -16,6 +16,8 @@ _PHRASES = {
     504: "Gateway Timeout",
 }
 
+_GATEWAY_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-api-umbrella-request-id")
+
 
 async def damaged(
     fault: Fault | None, response: Response, scope: Scope, receive: Receive, send: Send
@@ -32,7 +34,7 @@ async def damaged(
         await _truncate(fault, response, scope, receive, send)
     else:
         replacement = _replacement(fault)
-        for name in ("x-ratelimit-limit", "x-ratelimit-remaining"):
+        for name in _GATEWAY_HEADERS:
             if name in response.headers:
                 replacement.headers[name] = response.headers[name]
         await replacement(scope, receive, send)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
@@ -33,6 +34,7 @@ class Gateway:
         real_now: Callable[[], float],
     ) -> None:  # fmt: skip
         self._require_key, self._faults, self._real_now = require_key, faults, real_now
+        self._entered = 0
         self._hour = Window(limit, 3600)
         self._demo = (Window(demo_per_hour, 3600), Window(demo_per_day, 86_400))
 
@@ -41,15 +43,20 @@ class Gateway:
         for window in (self._hour, *self._demo):
             window.clear()
 
+    def _identity(self) -> dict[str, str]:
+        self._entered += 1
+        name = blake2b(f"request {self._entered}".encode(), digest_size=10).hexdigest()
+        return {"X-Api-Umbrella-Request-Id": name}
+
     def enter(self, path: str, query: Mapping[str, str], headers: Headers, client: str) -> Pass:
         """Decide about one request, and count it if it may pass."""
         form = error_format(path, query.get("format"), headers.get("accept", ""))
         key = api_key(query, headers)
         if self._require_key:
             if not key:
-                return Pass(gateway_error(KEY_MISSING, form), {})
+                return Pass(gateway_error(KEY_MISSING, form), self._identity())
             if key != DEMO_KEY and not (len(key) == _KEY_LENGTH and key.isalnum()):
-                return Pass(gateway_error(KEY_INVALID, form), {})
+                return Pass(gateway_error(KEY_INVALID, form), self._identity())
         windows = self._demo if key == DEMO_KEY else (self._hour,)
         owner = f"{DEMO_KEY} {client}" if key == DEMO_KEY else key or client
         closed = self._faults.closed_for()
@@ -64,14 +71,14 @@ class Gateway:
         for window in limited:
             window.count(owner, now)
         if not verdicts:
-            return Pass(None, {})
-        return Pass(None, _limit_headers(windows[0].limit, verdicts[0]))
+            return Pass(None, self._identity())
+        return Pass(None, self._identity() | _limit_headers(windows[0].limit, verdicts[0]))
 
     def refuse(self, form: str, limit: int, seconds: int) -> Pass:
         """Refuse for so many seconds."""
         answer = gateway_error(OVER_LIMIT, form)
         answer.headers["Retry-After"] = str(seconds)
-        return Pass(answer, _limit_headers(limit, Verdict(False, 0, seconds)))
+        return Pass(answer, self._identity() | _limit_headers(limit, Verdict(False, 0, seconds)))
 
 
 def _limit_headers(limit: int, verdict: Verdict) -> dict[str, str]:
