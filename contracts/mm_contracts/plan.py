@@ -30,7 +30,7 @@ ANNOTATION_RETRY: Final = f"{GROUP}/retry-now"
 LABEL_FINISHED: Final = f"{GROUP}/finished"
 """On plans that have ended; the operator watches only those without it. Remove it to have the plan looked at again."""
 
-SOL_TEXT_LIMIT: Final = 500
+SOL_TEXT_LIMIT: Final = 180
 """Characters of one item of ``sols``: the CRD's rules are checked for every item, and their cost is bounded by it."""
 
 DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"

@@ -69,3 +69,11 @@ def kafka_settings() -> dict[str, str]:
     }
     given = {key: value for variable, key in names.items() if (value := os.environ.get(variable))}
     return {"bootstrap.servers": servers, **given}
+
+
+def operator_port() -> int:
+    """Return the port to listen on, MARS_OPERATOR_PORT or 8080. Raises ConfigError."""
+    text = os.environ.get("MARS_OPERATOR_PORT") or "8080"
+    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65_535:
+        raise ConfigError(f"MARS_OPERATOR_PORT is {text!r}: give a port number")
+    return int(text)

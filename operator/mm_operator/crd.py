@@ -63,7 +63,7 @@ SOLS_RULES: Final = [
     ),
 ]
 DURATION_RULES: Final = [
-    _rule("self.matches('[0-9]')", "a duration is written as 90s, 15m or 1h30m"),
+    _rule(f"self != '' && self.matches('{DURATION}')", "a duration is written as 90s, 15m or 1h30m"),
 ]
 
 
@@ -97,6 +97,8 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dic
     if kept.get("type") == "integer":
         kept["format"] = "int64"
     if kept.get("pattern") == DURATION:
+        # A rule has a sentence of its own; a pattern that fails is only recited.
+        del kept["pattern"], kept["minLength"]
         kept["x-kubernetes-validations"] = DURATION_RULES
     if "description" in kept:
         kept["description"] = " ".join(str(kept["description"]).replace("``", "").split())

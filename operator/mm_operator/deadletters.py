@@ -59,8 +59,13 @@ class DeadLetters:
         if self._producer is None:
             # A dead letter may be as big as the message that it holds, which the broker has taken before.
             self._producer = Producer(
-                {**self._connection, "enable.idempotence": True, "message.max.bytes": 8_388_608, "linger.ms": 5},
-                logger=logging.getLogger("mm_operator.librdkafka"),
+                {
+                    **self._connection,
+                    "enable.idempotence": True,
+                    "message.max.bytes": 8_388_608,
+                    "linger.ms": 5,
+                    "log_level": 0,
+                }
             )
         failed: list[Any] = []
 

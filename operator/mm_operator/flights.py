@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from mm_operator import metrics
 from mm_operator.core.batches import Notice
-from mm_operator.core.diagnose import diagnose_failed
+from mm_operator.core.diagnose import diagnose_active, diagnose_failed, stuck_since
 from mm_operator.core.fold import completed
 from mm_operator.core.observe import Job
 from mm_operator.kube import ApiError, Kube
@@ -53,6 +54,18 @@ class Flights:
                 continue
             # The termination message decides whether a run counts as completed: without the pod it is not known.
             await self._tell(await ended_job(self.kube, self.store, job))
+            self._told.add(job.name)
+
+    async def give_up_stuck(self, now: datetime, stuck_after: float) -> None:
+        """End Jobs that cannot start for a missing image or configuration: a shorter deadline makes them fail."""
+        for job in self.jobs():
+            why = diagnose_active(job, now) if job.state == "active" and job.name not in self._told else None
+            since = stuck_since(job)
+            if why is None or not why.stuck or since is None or (now - since).total_seconds() < stuck_after:
+                continue
+            log.warning("Job %s cannot start: %s %s", job.name, why.message, why.advice)
+            await self.kube.patch("jobs", job.name, {"spec": {"activeDeadlineSeconds": 1}})
+            metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
             self._told.add(job.name)
 
     async def _tell(self, job: Job) -> None:

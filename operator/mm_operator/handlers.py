@@ -84,7 +84,7 @@ class Watches:
 
     def join(self, seconds: float) -> None:
         """Wait for kopf's end, but no longer than so."""
-        self._thread.join(seconds)
+        self._thread.join(max(0.0, seconds))
 
     @property
     def alive(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 from mm_contracts.batch import LoadSpec, ObjectRef
 from mm_contracts.keys import parse_key
 from mm_contracts.messages import MessageError, ObjectEvent, parse_object_events
+from mm_contracts.plan import parse_duration
 from mm_contracts.topics import new_trace_id
 
 from mm_operator import metrics
@@ -130,6 +131,7 @@ class Loads:
 
     async def _step(self) -> float:
         await self._flights.tell_ends()
+        await self._flights.give_up_stuck(datetime.now(UTC), parse_duration(self._settings.stuck_after))
         now = datetime.now(UTC)
         since = min((wanted.since for wanted in self._wanted.values()), default=None)
         waiting = Waiting(len(self._wanted), since)

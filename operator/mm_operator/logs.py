@@ -58,3 +58,5 @@ def set_up() -> None:
     logging.basicConfig(level=level if level in logging.getLevelNamesMapping() else "INFO", handlers=[handler])
     for noisy in ("kopf", "aiohttp.access", "urllib3", "kubernetes"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It warns that it leaves signals alone, as it should in a thread.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

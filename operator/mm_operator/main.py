@@ -13,7 +13,7 @@ from mm_contracts.sources import Sources
 from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING
 
 from mm_operator import metrics
-from mm_operator.config import ConfigError, kafka_settings, load_settings, load_sources
+from mm_operator.config import ConfigError, kafka_settings, load_settings, load_sources, operator_port
 from mm_operator.controller import Controller, read_status
 from mm_operator.core.jobs import owner_reference
 from mm_operator.core.offsets import Mark
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 SYNC_SECONDS: Final = 45.0
 """Between two comparisons of everything watched with what the API lists."""
+GRACE_SECONDS: Final = 2.0
+"""At the end: how long to wait for threads that are in the middle of a commit or a watch."""
 
 
 class Operator:
@@ -252,11 +254,12 @@ class Operator:
             await asyncio.wait_for(self.gate.save(), 1)
         except (ApiError, TimeoutError):
             pass
+        until = self._loop.time() + GRACE_SECONDS
         for reader in self._readers:
             if reader.started:
-                await asyncio.to_thread(reader.join, 1.0)
+                await asyncio.to_thread(reader.join, until - self._loop.time())
         if watches.alive:
-            await asyncio.to_thread(watches.join, 1.0)
+            await asyncio.to_thread(watches.join, until - self._loop.time())
         self.kube.close()
 
 
@@ -275,12 +278,12 @@ def main() -> None:
     code = 0
     try:
         settings, sources, kafka = load_settings(), load_sources(), kafka_settings()
-        port = int(os.environ.get("MARS_OPERATOR_PORT") or 8080)
+        port = operator_port()
         asyncio.run(_main(settings, sources, kafka, port))
     except ConfigError as error:
         log.error("%s", error)
         code = 64
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         log.error("%s", error)
         code = 1
     sys.stdout.flush()

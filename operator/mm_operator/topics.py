@@ -102,7 +102,7 @@ class TopicReader:
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end, but no longer than so."""
-        self._thread.join(seconds)
+        self._thread.join(max(0.0, seconds))
 
     def done(self, mark: Mark) -> None:
         """Note that a message's effect exists; safe from any thread."""
@@ -131,8 +131,10 @@ class TopicReader:
                 "socket.keepalive.enable": True,
                 "error_cb": self._on_error,
                 "on_commit": self._on_commit,
-            },
-            logger=logging.getLogger("mm_operator.librdkafka"),
+                "reconnect.backoff.ms": 250,
+                # Its own log tells each of thousands of refused connections; errors come through error_cb.
+                "log_level": 0,
+            }
         )
         self._assigned = set()
         self._paused = False
@@ -164,7 +166,7 @@ class TopicReader:
         self._loop.call_soon_threadsafe(self._deliver, message)
 
     def _on_error(self, error: KafkaError) -> None:
-        if not self._suspect:
+        if not self._suspect and not self._down:
             log.warning("Kafka: %s", error.str(), extra={"topic": self.topic})
         self._suspect = True
         self._lost = self._lost or error.code() == KafkaError._ALL_BROKERS_DOWN

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from mm_contracts.batch import TransformSpec
 from mm_contracts.messages import MessageError, parse_load_complete
+from mm_contracts.plan import parse_duration
 from mm_contracts.topics import new_trace_id
 
 from mm_operator import metrics
@@ -107,6 +108,7 @@ class Transforms:
 
     async def _step(self) -> float:
         await self._flights.tell_ends()
+        await self._flights.give_up_stuck(datetime.now(UTC), parse_duration(self._settings.stuck_after))
         self._land()
         jobs = self._flights.jobs()
         since = min((loaded.since for loaded in self._waiting), default=None)
