@@ -68,11 +68,14 @@ def termination(status: str, **fields: Any) -> bytes:
             del failed[key]
         body["failed_sols"] = failed
         encoded = _encode(body)
+    while len(encoded) > _LIMIT and body.get("message"):
+        body["message"] = body["message"][: len(body["message"]) // 2]
+        encoded = _encode(body)
     return encoded
 
 
 def _encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=True, separators=(",", ":"), default=str).encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode()
 
 
 def say(message: bytes, log: Log) -> None:

@@ -1,6 +1,7 @@
 """Publish to Kafka and know that it arrived."""
 
 import os
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -22,10 +23,15 @@ def publish(topic: str, messages: Iterable[tuple[str, bytes]], trace_id: str) ->
     from confluent_kafka import KafkaException, Producer
 
     problems: list[str] = []
+    causes: deque[str] = deque(maxlen=1)
 
     def delivered(error: object, _message: object) -> None:
         if error is not None:
-            problems.append(str(error))
+            problems.append(_text(error))
+
+    def noted(error: object) -> None:
+        # A broker that cannot be reached is no failure of a message until its time is over: this says why it was.
+        causes.append(_text(error))
 
     producer = Producer(
         kafka_settings(os.environ)
@@ -35,7 +41,9 @@ def publish(topic: str, messages: Iterable[tuple[str, bytes]], trace_id: str) ->
             "compression.type": "lz4",
             "message.max.bytes": 8 * 1024 * 1024,
             "delivery.timeout.ms": int(_DELIVERY_SECONDS * 1000),
-            "log_level": 3,
+            "reconnect.backoff.max.ms": 2_000,
+            "error_cb": noted,
+            "log_level": 0,
         }
     )
     headers: list[tuple[str, str | bytes | None]] = [(TRACEPARENT, traceparent(trace_id).encode())]
@@ -48,5 +56,12 @@ def publish(topic: str, messages: Iterable[tuple[str, bytes]], trace_id: str) ->
         unsent = 1
     if unsent or problems:
         why = problems[0] if problems else f"no acknowledgement within {_DELIVERY_SECONDS:.0f} s"
+        why += f" ({causes[0]})" if causes else ""
         message = f"could not publish to topic {topic}: {why}; check that Kafka runs and the topic exists"
         raise JobError(ExitCode.TEMPORARY, Reason.KAFKA_ERROR, message)
+
+
+def _text(error: object) -> str:
+    # librdkafka's errors are objects with a method for their sentence; str() of them shows all their fields.
+    said = getattr(error, "str", None)
+    return str(said() if callable(said) else error)

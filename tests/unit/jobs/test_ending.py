@@ -1,0 +1,89 @@
+"""The last word of a Job and its log lines: within the limits, of the contract's form, without secrets."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from mm_contracts.batch import TERMINATION_MESSAGE_LIMIT, Termination
+from mm_jobs.common import env
+from mm_jobs.common.ending import rfc3339, termination
+from mm_jobs.common.log import Log
+
+
+def test_a_last_word_is_of_the_contracts_form() -> None:
+    message = termination(
+        "failed", reason="SourceGone", message="it is gone", failed_sols={"1-3": "SourceGone"}, sols=2, details={"a": 1}
+    )
+    said = Termination.model_validate_json(message)
+    assert (said.reason, said.failed_sols, said.sols, said.details) == (
+        "SourceGone",
+        {"1-3": "SourceGone"},
+        2,
+        {"a": 1},
+    )
+    assert set(json.loads(message)) <= set(Termination.model_fields)
+
+
+def test_a_last_word_fits_whatever_it_has_to_say() -> None:
+    sols = {str(sol): "SourceError" for sol in range(0, 4000, 2)}
+    message = termination(
+        "failed", reason="SourceError", message="🚀" * 9000, failed_sols=sols, details={"key": "x" * 3000}, sols=7
+    )
+    assert len(message) <= TERMINATION_MESSAGE_LIMIT
+    said = Termination.model_validate_json(message)
+    assert said.sols == 7
+    assert said.message.startswith("🚀🚀🚀")
+
+
+def test_secrets_are_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = io.StringIO()
+    for name in env.SECRET_NAMES:
+        monkeypatch.setenv(name, f"value-of-{name.lower()}")
+    text = " ".join(f"value-of-{name.lower()}" for name in env.SECRET_NAMES) + " http://x/?sol=1&api_key=DEMO_KEY"
+    Log("test", stream=lines).info("leak", url=text)
+    shown = lines.getvalue() + termination("failed", message=text).decode()
+    assert "value-of-" not in shown
+    assert "DEMO_KEY" not in shown
+    assert "sol=1" in shown
+
+
+def test_lines_for_people_and_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = io.StringIO()
+    log = Log("ingest", stream=lines, trace_id="t1")
+    log.bind(plan="p")
+    log.info("sol", rover="Curiosity", sol=3, message='he said "no"', seconds=1.23456, nothing=None)
+    assert lines.getvalue().split(" ", 1)[1] == (
+        'INFO    ingest sol rover=Curiosity sol=3 message="he said \\"no\\"" seconds=1.235 trace_id=t1 plan=p\n'
+    )
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    monkeypatch.setenv("LOG_LEVEL", "warning")
+    machine = io.StringIO()
+    log = Log("ingest", stream=machine, trace_id="t1")
+    log.info("unseen")
+    log.error("seen", sol=3)
+    (line,) = machine.getvalue().splitlines()
+    assert json.loads(line) | {"time": ""} == {
+        "time": "",
+        "level": "ERROR",
+        "job": "ingest",
+        "event": "seen",
+        "sol": 3,
+        "trace_id": "t1",
+    }
+
+
+def test_a_time_to_come_again_is_never_early() -> None:
+    moment = datetime(2026, 1, 2, 5, 4, 5, 1, tzinfo=timezone(timedelta(hours=2)))
+    assert rfc3339(moment) == "2026-01-02T03:04:06Z"
+    assert rfc3339(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00Z"
+
+
+def test_settings_that_are_missing_or_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARS_X", "many")
+    with pytest.raises(env.SettingsError, match="MARS_X is 'many': give a number"):
+        env.number("MARS_X", 1)
+    monkeypatch.delenv("MARS_X")
+    assert env.number("MARS_X", 1.5) == 1.5
+    with pytest.raises(env.SettingsError, match="MARS_X is not set: give a thing"):
+        env.required("MARS_X", "a thing")

@@ -1,0 +1,282 @@
+"""The ingest Job's body with a scripted source and a store in memory: what is written, and how the Job ends."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, PhotosDocument, SolOutcome
+from mm_contracts.keys import parse_key
+from mm_contracts.reasons import ExitCode, Reason
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.log import Log
+from mm_jobs.common.s3 import Stored
+from mm_jobs.ingest import job
+from mm_jobs.ingest.gate import OpenGate
+from mm_jobs.ingest.http import SourceClient
+from mm_jobs.ingest.spec import Batch, SourceSettings
+
+from tests.unit.jobs.scripted_source import Reply, ScriptedSource, json_reply
+
+MANIFEST = {
+    "name": "Curiosity",
+    "max_sol": 4,
+    "photos": [
+        {"sol": 0, "total_photos": 2, "cameras": ["FHAZ", "MAST"]},
+        {"sol": 1, "total_photos": 1, "cameras": ["FHAZ"]},
+        {"sol": 2, "total_photos": 3, "cameras": ["FHAZ"]},
+        {"sol": 4, "total_photos": 1, "cameras": ["FHAZ"]},
+    ],
+}
+GONE = Reply(404, b"<html>No such app</html>")
+LIMITED = json_reply({"error": {"code": "OVER_RATE_LIMIT"}}, 429, **{"Retry-After": "300"})
+
+
+def photo(number: int, sol: int, camera: str = "FHAZ") -> dict[str, Any]:
+    return {"id": number, "sol": sol, "camera": {"name": camera}, "img_src": f"http://mars/{number}.jpg"}
+
+
+def photos(sol: int) -> Reply:
+    """What the manifest promises for a sol."""
+    entry: dict[str, Any] = next(entry for entry in MANIFEST["photos"] if entry["sol"] == sol)  # type: ignore[union-attr,index]
+    cameras = entry["cameras"]
+    count = entry["total_photos"]
+    return json_reply({"photos": [photo(sol * 10 + i, sol, cameras[i % len(cameras)]) for i in range(count)]})
+
+
+@dataclass
+class MemoryStore:
+    objects: dict[str, Stored] = field(default_factory=dict)
+    fails: bool = False
+
+    def put(self, key: str, body: bytes, metadata: dict[str, str]) -> str:
+        if self.fails:
+            raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, "the object store refused to write")
+        self.objects[key] = Stored(body, f"etag-{len(body)}", metadata)
+        return self.objects[key].etag
+
+    def get(self, key: str) -> Stored | None:
+        return self.objects.get(key)
+
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def run(source: ScriptedSource, store: MemoryStore, log: Log) -> Run:
+    source.on("/manifests/Curiosity", json_reply({"photo_manifest": MANIFEST}))
+    settings = SourceSettings(
+        "nasa", "nasa-v1", source.url, {"Curiosity": f"{source.url}/traverse"}, rovers=("Curiosity",), max_concurrency=1
+    )
+
+    def go(sols: str = "0-4", dataset: str = "photos", attempt: int = 1, rover: str = "Curiosity") -> dict[str, Any]:
+        batch = Batch("the-plan", 7, attempt, dataset, rover, "", "20260102T030405Z-1a2b3c4d", "a" * 32, sols)
+        client = SourceClient(OpenGate(), log, timeout=5, pause=lambda _: None)
+        return job.run(batch, settings, client, store, log)
+
+    return go
+
+
+def serve(source: ScriptedSource, *sols: int, **others: Reply) -> None:
+    for sol in sols:
+        source.on(f"/rovers/Curiosity/photos?sol={sol}", photos(sol))
+    for sol, reply in others.items():
+        source.on(f"/rovers/Curiosity/photos?sol={sol.removeprefix('sol')}", reply)
+
+
+def written(store: MemoryStore) -> dict[str, Any]:
+    (stored,) = store.objects.values()
+    document: dict[str, Any] = json.loads(stored.body)
+    return document
+
+
+def statuses(store: MemoryStore) -> dict[int, tuple[str, str | None]]:
+    return {sol["sol"]: (sol["status"], sol["reason"]) for sol in written(store)["sols"]}
+
+
+def test_a_batch_becomes_one_object_that_says_what_made_it(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, 0, 1, 2, 4)
+    counts = run("0-5")
+    ((key, stored),) = store.objects.items()
+    assert parse_key(key).sols == (0, 5)
+    assert stored.metadata == {"trace-id": "a" * 32, "plan": "the-plan", "batch": "7"}
+    document = written(store)
+    assert set(document) == PhotosDocument.__required_keys__
+    assert all(set(sol) == SolOutcome.__required_keys__ for sol in document["sols"])
+    assert (document["sol_start"], document["sol_end"], document["photo_count"]) == (0, 5, 7)
+    assert [p["sol"] for p in document["photos"]] == [0, 0, 1, 2, 2, 2, 4]
+    assert (document["plan"], document["batch"], document["attempt"], document["source"]) == ("the-plan", 7, 1, "nasa")
+    assert (counts["sols"], counts["photos"], counts["requests"]) == (6, 7, 5)
+
+
+def test_sols_that_the_manifest_does_not_list_are_not_asked_for(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, 4)
+    run("3-5")
+    assert source.paths() == ["/manifests/Curiosity", "/rovers/Curiosity/photos?sol=4"]
+    assert statuses(store) == {
+        3: ("not_promised", "SolNotPromised"),
+        4: ("complete", None),
+        5: ("not_promised", "SolNotPromised"),
+    }
+    assert "beyond the rover's last sol 4" in written(store)["sols"][2]["message"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (json_reply({"photos": []}), "PhotoCountMismatch"),
+        (json_reply({"photos": [photo(1, 0), photo(2, 0)]}), "CameraMismatch"),
+        (json_reply({"photos": [photo(1, 0, "MAST"), photo(2, 0), photo(3, 0)]}), "PhotoCountMismatch"),
+    ],
+    ids=["empty", "cameras", "more"],
+)
+def test_a_whole_answer_that_disagrees_is_recorded_as_such(
+    run: Run, source: ScriptedSource, store: MemoryStore, answer: Reply, reason: str
+) -> None:
+    serve(source, sol0=answer)
+    counts = run("0")
+    assert statuses(store) == {0: ("mismatch", reason)}
+    assert counts["details"]["mismatched_sols"] == "0"
+
+
+def test_one_bad_sol_is_a_failure_on_record_and_stops_no_other(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, 0, 2, sol1=GONE)
+    with pytest.raises(JobError, match=r"1 of 3 sols failed \(1\)") as caught:
+        run("0-2")
+    assert (caught.value.code, caught.value.reason) == (ExitCode.SOURCE_GONE, Reason.SOURCE_GONE)
+    assert caught.value.counts["failed_sols"] == {"1": "SourceGone"}
+    assert (caught.value.counts["sols"], caught.value.counts["photos"]) == (2, 5)
+    assert statuses(store)[1] == ("failed", "SourceGone")
+    assert written(store)["photo_count"] == 5
+
+
+def test_a_failure_that_can_pass_makes_the_batch_worth_another_try(run: Run, source: ScriptedSource) -> None:
+    serve(source, 0, sol1=GONE, sol2=Reply(500))
+    with pytest.raises(JobError) as caught:
+        run("0-2")
+    assert (caught.value.code, caught.value.reason) == (ExitCode.TEMPORARY, Reason.SOURCE_ERROR)
+    assert caught.value.counts["failed_sols"] == {"1": "SourceGone", "2": "SourceError"}
+
+
+def test_a_rate_limit_midway_keeps_what_came_and_asks_no_more(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, 0, 2, 4, sol1=LIMITED)
+    with pytest.raises(JobError) as caught:
+        run("0-4")
+    assert (caught.value.code, caught.value.reason, caught.value.retry_after) == (75, Reason.RATE_LIMITED, 300)
+    assert source.paths()[-1] == "/rovers/Curiosity/photos?sol=1"
+    assert statuses(store)[0] == ("complete", None)
+    assert statuses(store)[4] == ("failed", "RateLimited")
+
+
+def test_a_rate_limit_before_the_first_photo_writes_nothing(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, sol0=LIMITED)
+    with pytest.raises(JobError):
+        run("0-2")
+    assert store.objects == {}
+
+
+def test_a_retry_asks_only_for_what_an_earlier_attempt_did_not_bring(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, 0, 2, sol1=Reply(500))
+    with pytest.raises(JobError):
+        run("0-2")
+    first_asked = written(store)["sols"][0]["requested_at"]
+    source.seen.clear()
+    serve(source, 1)
+    counts = run("0-2", attempt=2)
+    assert source.paths() == ["/manifests/Curiosity", "/rovers/Curiosity/photos?sol=1"]
+    assert {sol: status for sol, (status, _) in statuses(store).items()} == dict.fromkeys((0, 1, 2), "complete")
+    assert [p["id"] for p in written(store)["photos"]] == [0, 1, 10, 20, 21, 22]
+    assert (counts["photos"], written(store)["attempt"]) == (6, 2)
+    assert written(store)["sols"][0]["requested_at"] == first_asked
+
+
+def test_a_retry_asks_again_for_a_sol_whose_promise_changed(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    serve(source, 1)
+    run("1")
+    grown = {**MANIFEST, "photos": [{"sol": 1, "total_photos": 2, "cameras": ["FHAZ"]}]}
+    source.on("/manifests/Curiosity", json_reply({"photo_manifest": grown}))
+    serve(source, sol1=json_reply({"photos": [photo(10, 1), photo(11, 1)]}))
+    run("1", attempt=2)
+    assert written(store)["photo_count"] == 2
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"sols":[{}]}', b'{"photos":[1],"sols":[]}'])
+def test_somebody_elses_bytes_under_our_key_are_overwritten(
+    run: Run, source: ScriptedSource, store: MemoryStore, body: bytes
+) -> None:
+    serve(source, 1)
+    key = "photos/curiosity/mars_rover_photos_batch_sol_1_to_1_20260102T030405Z-1a2b3c4d.json"
+    store.objects[key] = Stored(body, "x", {})
+    run("1", attempt=2)
+    assert statuses(store) == {1: ("complete", None)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "reason"),
+    [
+        (GONE, ExitCode.SOURCE_GONE, Reason.SOURCE_GONE),
+        (Reply(500), ExitCode.TEMPORARY, Reason.SOURCE_ERROR),
+        (LIMITED, ExitCode.TEMPORARY, Reason.RATE_LIMITED),
+        (json_reply({"errors": "Invalid Rover Name"}, 400), ExitCode.BAD_ARGUMENTS, Reason.BAD_ARGUMENTS),
+    ],
+)
+def test_without_a_manifest_nothing_is_said_of_any_sol(
+    run: Run, source: ScriptedSource, store: MemoryStore, answer: Reply, code: ExitCode, reason: Reason
+) -> None:
+    source.on("/manifests/Curiosity", answer)
+    with pytest.raises(JobError) as caught:
+        run("0-2")
+    assert (caught.value.code, caught.value.reason) == (code, reason)
+    assert store.objects == {}
+
+
+def test_a_manifest_object(run: Run, store: MemoryStore) -> None:
+    counts = run("", dataset="manifests")
+    ((key, _),) = store.objects.items()
+    assert key == "manifests/curiosity/mars_rover_manifests_batch_20260102T030405Z-1a2b3c4d.json"
+    assert set(written(store)) == ManifestsDocument.__required_keys__
+    assert written(store)["manifests"] == [MANIFEST]
+    assert counts["sols"] == 4
+
+
+def test_a_coordinates_object(run: Run, source: ScriptedSource, store: MemoryStore) -> None:
+    source.on("/traverse", json_reply({"features": [{"geometry": {}, "properties": {"Length": 1.5}}]}))
+    run("", dataset="coordinates")
+    assert set(written(store)) == CoordinatesDocument.__required_keys__
+    assert written(store)["coordinates"][0]["rover_name"] == "Curiosity"
+    assert written(store)["coordinate_count"] == 1
+
+
+def test_a_rover_that_the_source_lacks(run: Run, source: ScriptedSource) -> None:
+    with pytest.raises(JobError, match="has no rover Spirit: it has Curiosity") as caught:
+        run(rover="Spirit")
+    assert caught.value.code is ExitCode.BAD_ARGUMENTS
+    assert source.seen == []
+
+
+def test_a_storage_failure_is_the_stores(run: Run, source: ScriptedSource, store: MemoryStore) -> None:
+    serve(source, 1)
+    store.fails = True
+    with pytest.raises(JobError) as caught:
+        run("1")
+    assert caught.value.code is ExitCode.STORAGE_ERROR

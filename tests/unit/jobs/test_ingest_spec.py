@@ -1,0 +1,102 @@
+"""What an ingest Job reads by hand is what the contracts' models say."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mm_contracts.batch import BATCH_ENV, BatchSpec
+from mm_contracts.sources import Source, Sources
+from mm_jobs.ingest import spec
+from mm_jobs.ingest.spec import Batch, SourceSettings, SpecError, parse_batch, read_batch, read_source
+from pydantic.alias_generators import to_camel
+
+BATCH: dict[str, Any] = {
+    "plan": "p",
+    "batch": 0,
+    "attempt": 1,
+    "dataset": "photos",
+    "rover": "Curiosity",
+    "sols": "1-3,10",
+    "source": "",
+    "stamp": "20260102T030405Z-1a2b3c4d",
+    "trace_id": "a" * 32,
+}
+
+
+def test_the_batch_mirrors_the_contract() -> None:
+    assert {field.name for field in dataclasses.fields(Batch)} == set(BatchSpec.model_fields)
+    assert spec.BATCH_ENV == BATCH_ENV
+    wire = BatchSpec.model_validate(BATCH).model_dump_json()
+    assert dataclasses.asdict(parse_batch(wire)) == BatchSpec.model_validate(BATCH).model_dump()
+
+
+def test_the_source_mirrors_the_contract(tmp_path: Path) -> None:
+    ours = {field.name for field in dataclasses.fields(SourceSettings)} - {"name"}
+    assert ours <= set(Source.model_fields)
+    source = Source(
+        base_url="http://nasa/v1",
+        traverse_urls={"Curiosity": "http://x"},
+        rovers=["Curiosity"],
+        max_concurrency=3,
+        timeout_seconds=7,
+        page_size=25,
+    )
+    path = tmp_path / "sources.json"
+    path.write_text(Sources(default="nasa", sources={"nasa": source}).model_dump_json(by_alias=True))
+    read = dataclasses.asdict(read_source(str(path), ""))
+    expected = {name: getattr(source, name) for name in ours}
+    assert read == expected | {"name": "nasa", "rovers": ("Curiosity",)}
+
+
+def test_defaults_are_the_contracts(tmp_path: Path) -> None:
+    path = tmp_path / "sources.json"
+    path.write_text(json.dumps({"default": "n", "sources": {"n": {to_camel("base_url"): "http://nasa/v1/"}}}))
+    read, contract = read_source(str(path), "n"), Source(base_url="http://nasa/v1/")
+    assert (read.kind, read.max_concurrency, read.timeout_seconds, read.page_size) == (
+        contract.kind,
+        contract.max_concurrency,
+        contract.timeout_seconds,
+        contract.page_size,
+    )
+    assert read.base_url == "http://nasa/v1"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rover": "Zhurong"}, "unknown rover"),
+        ({"rover": 7}, "rover must be a text"),
+        ({"attempt": 0}, "attempt must be a whole number of at least 1"),
+        ({"batch": True}, "batch must be a whole number"),
+        ({"sols": ""}, "not a sol list"),
+        ({"sols": "5-1"}, "runs backwards"),
+        ({"dataset": "videos"}, "'videos' is none of"),
+        ({"stamp": ""}, "stamp must be a text"),
+    ],
+)
+def test_a_bad_batch_is_told_in_a_sentence(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        parse_batch(json.dumps(BATCH | change))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_what_is_no_batch(text: str) -> None:
+    with pytest.raises(SpecError):
+        parse_batch(text)
+
+
+def test_a_batch_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "batch.json"
+    path.write_text(json.dumps(BATCH))
+    assert read_batch(str(path)).sol_numbers() == (1, 2, 3, 10)
+    with pytest.raises(SpecError, match="cannot read the batch"):
+        read_batch(str(tmp_path / "none.json"))
+
+
+def test_an_unknown_source_names_the_known_ones(tmp_path: Path) -> None:
+    path = tmp_path / "sources.json"
+    path.write_text(json.dumps({"default": "a", "sources": {"a": {"baseUrl": "http://a"}}}))
+    with pytest.raises(SpecError, match="'b' is configured: use one of a"):
+        read_source(str(path), "b")

@@ -1,0 +1,144 @@
+"""What is loaded, what is skipped, what is refused: the load's decisions without a warehouse."""
+
+import json
+from typing import Any
+
+import pytest
+from mm_contracts.batch import LoadSpec, ObjectRef
+from mm_contracts.bronze import TABLES, all_tables, create_statements
+from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, PhotosDocument
+from mm_contracts.messages import LoadedObject, parse_load_complete
+from mm_contracts.reasons import ExitCode, Reason
+from mm_jobs.common.ending import JobError
+from mm_jobs.load.announcing import failure_event, success_events
+from mm_jobs.load.documents import NotOurs, read
+from mm_jobs.load.groups import grouped, wanted
+from mm_jobs.load.ledger import Entry
+from mm_jobs.load.writing import copy_statement
+
+KEY = "photos/curiosity/mars_rover_photos_batch_sol_1_to_2_20260102T030405Z.json"
+DOCUMENT: dict[str, Any] = {
+    "filename": "f.json",
+    "rover_name": "Curiosity",
+    "source": "nasa",
+    "plan": "p",
+    "batch": 0,
+    "attempt": 1,
+    "trace_id": "t",
+    "ingestion_date": "2026-01-02T03:04:05Z",
+    "sol_start": 1,
+    "sol_end": 2,
+    "photo_count": 2,
+    "photos": [{"id": 1, "title": "a\nb"}, {"id": 2}],
+    "sols": [{"sol": 1, "received_photos": 2}, {"sol": 2, "received_photos": 0}],
+}
+
+
+def _encoded(document: Any = DOCUMENT, **options: Any) -> bytes:
+    return json.dumps(document, **options).encode()
+
+
+def test_a_document_travels_as_it_is_on_one_line() -> None:
+    loadable = read(KEY, "e1", b"  " + _encoded(indent=2).replace(b"\n", b"\r\n") + b"\n")
+    line = loadable.line("load-1", "2026-01-02 03:04:06.000000")
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert b"\r" not in line
+    assert json.loads(line) == {
+        "object_key": KEY,
+        "etag": "e1",
+        "load_id": "load-1",
+        "loaded_at": "2026-01-02 03:04:06.000000",
+        "doc": DOCUMENT,
+    }
+    assert loadable.table is TABLES["photos"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"photo_count": 3}, "photo_count is 3, but there are 2"),
+        ({"photo_count": "2"}, "photo_count is '2'"),
+        ({"batch": True}, "batch is True: a whole number"),
+        ({"rover_name": "Spirit"}, "under the key of curiosity"),
+        ({"rover_name": "curiosity"}, "one of Perseverance, Curiosity"),
+        ({"photos": {}}, "photos is not a list"),
+        ({"photos": [1, 2]}, "photos is not a list of objects"),
+        ({"sols": [{"sol": 1, "received_photos": 1}]}, "the sols count 1 photos, but there are 2"),
+        ({"ingestion_date": "yesterday"}, "a UTC time such as"),
+        ({"ingestion_date": "2026-01-02T03:04:05+02:00"}, "a UTC time such as"),
+        ({"source": None}, "source is None: a text"),
+    ],
+)
+def test_an_object_of_another_form_is_refused_with_its_field(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(NotOurs, match=says) as caught:
+        read(KEY, "e", _encoded(DOCUMENT | change))
+    assert caught.value.reason == "BadDocument"
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"{", b'{"a":', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json(body: bytes) -> None:
+    with pytest.raises(NotOurs) as caught:
+        read(KEY, "e", body)
+    assert caught.value.reason == "NotJson"
+
+
+def test_what_is_json_and_no_object() -> None:
+    with pytest.raises(NotOurs, match="not a JSON object"):
+        read(KEY, "e", b"[]")
+
+
+def test_every_field_of_a_document_has_a_column() -> None:
+    documents = {"photos": PhotosDocument, "manifests": ManifestsDocument, "coordinates": CoordinatesDocument}
+    for dataset, document in documents.items():
+        columns = {name.lower() for name, _ in TABLES[dataset].columns}
+        assert columns - {"object_key", "etag", "load_id", "loaded_at"} == document.__required_keys__
+
+
+def _ref(key: str, etag: str) -> ObjectRef:
+    return ObjectRef(key=key, etag=etag)
+
+
+def test_only_content_that_is_new_is_wanted() -> None:
+    ledger = {"a": Entry("1", "T", 1, True), "b": Entry("1", "T", 1, True)}
+    objects = [_ref("a", "1"), _ref("b", "2"), _ref("c", "1"), _ref("d", "1"), _ref("d", "2")]
+    assert wanted(objects, ledger, {("c", "1")}) == [_ref("b", "2"), _ref("d", "2")]
+    assert wanted([_ref("c", "2")], ledger, {("c", "1")}) == [_ref("c", "2")]
+
+
+def test_groups_stay_below_their_limits_and_lose_nothing() -> None:
+    loadables = [read(KEY, str(number), _encoded()) for number in range(10)]
+    size = len(loadables[0].document)
+    assert [len(group) for group in grouped(loadables, size * 3, 100)] == [3, 3, 3, 1]
+    assert [len(group) for group in grouped(loadables, size * 100, 4)] == [4, 4, 2]
+    assert [len(group) for group in grouped(loadables, size // 2, 100)] == [1] * 10
+    assert list(grouped([])) == []
+
+
+def test_a_copy_names_every_column_and_its_path() -> None:
+    statement = copy_statement(TABLES["coordinates"], "load-1-ab/raw.ndjson")
+    assert statement.startswith("copy into BRONZE.RAW_COORDINATE_RESPONSE (OBJECT_KEY, ETAG,")
+    assert "$1:object_key::varchar, $1:etag::varchar, $1:load_id::varchar, $1:loaded_at::timestamp_ntz" in statement
+    assert "$1:doc.ingestion_date::timestamp_ntz" in statement
+    assert "$1:doc.coordinates from @BRONZE.LOAD_FILES/load-1-ab/raw.ndjson)" in statement
+
+
+def test_ledgers_outlive_what_can_be_loaded_again() -> None:
+    statements = create_statements(all_tables(), transient=True)
+    lasting = [text for text in statements if text.startswith("create table")]
+    assert {text.split("(")[0].split()[-1] for text in lasting} == {"BRONZE.LOAD_LEDGER", "BRONZE.SCHEDULE_LEDGER"}
+    assert all("if not exists" in text for text in statements)
+
+
+def test_events_are_of_the_contracts_form_and_small_enough() -> None:
+    objects = [LoadedObject(key=f"k{n}", etag="e", table="RAW_PHOTO_RESPONSE", rows=1) for n in range(2500)]
+    events = [parse_load_complete(value) for value in success_events("load-1", objects, "2026-01-02T03:04:05Z")]
+    assert [len(event.objects) for event in events] == [1000, 1000, 500]
+    assert {(event.status, event.load_id) for event in events} == {("success", "load-1")}
+    error = JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, "it is away")
+    event = parse_load_complete(failure_event("load-1", error, "2026-01-02T03:04:05Z"))
+    assert (event.status, event.reason, event.objects) == ("failed", "WarehouseError", ())
+
+
+def test_a_load_spec_needs_no_objects_to_sweep() -> None:
+    assert LoadSpec.model_validate_json('{"load_id":"l","sweep":true,"trace_id":"t"}').objects == ()
