@@ -16,7 +16,7 @@ from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
 from mm_warehouse.dialect.flatten import flatten
 from mm_warehouse.dialect.json_paths import share_parsing
 from mm_warehouse.dialect.semi_structured import semi_structured
-from mm_warehouse.dialect.text import text_functions
+from mm_warehouse.dialect.text import text_functions, variants_as_text
 from mm_warehouse.results import Description
 from mm_warehouse.transaction import TransactionalConnection
 
@@ -92,7 +92,7 @@ class WarehouseCursor(FakeSnowflakeCursor):
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
         prepared = expression.transform(semi_structured, copy=False).transform(text_functions, copy=False)
-        return check_divisors(share_parsing(self._transform(prepared, params)))
+        return variants_as_text(check_divisors(share_parsing(self._transform(prepared, params))))
 
     def _run_merge(self, expression: exp.Merge, params: Parameters) -> None:
         kinds = merges.branches(expression)

@@ -71,8 +71,9 @@ class Engine:
                     "max_temp_directory_size": settings.spill_limit,
                     # Nothing is ever fetched: all that is used is compiled into the wheel.
                     "autoinstall_known_extensions": False,
-                    # Snowflake promises no order without ORDER BY, and keeping one costs memory in big writes.
-                    "preserve_insertion_order": False,
+                    # False would save memory in big writes, but then results lose even the order of ORDER BY
+                    # on their way to Arrow (DuckDB 2.0.0).
+                    "preserve_insertion_order": True,
                 },
             )
             self._open(settings)

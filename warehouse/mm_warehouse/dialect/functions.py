@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mm_warehouse.dialect.arithmetic import DIVISOR_MACRO
 from mm_warehouse.dialect.semi_structured import IS_OBJECT_MACRO, TYPEOF_MACRO
-from mm_warehouse.dialect.text import ARRAY_CONTAINS_MACRO, TRIM_MACROS, TRY_TIMESTAMP_MACRO
+from mm_warehouse.dialect.text import ARRAY_CONTAINS_MACRO, TEXT_MACRO, TRIM_MACROS, TRY_TIMESTAMP_MACRO
 
 _MACROS = (
     DIVISOR_MACRO,
@@ -12,6 +12,7 @@ _MACROS = (
     IS_OBJECT_MACRO,
     ARRAY_CONTAINS_MACRO,
     TRY_TIMESTAMP_MACRO,
+    TEXT_MACRO,
     *TRIM_MACROS,
     # There is one of each; scripts ask for them to say where they are.
     ("current_warehouse()", "'EMBEDDED'"),
