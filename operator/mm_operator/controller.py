@@ -27,6 +27,7 @@ from mm_operator.batch_cache import BatchCache
 from mm_operator.core import reduce
 from mm_operator.core.batches import CreateJob, DeleteJob, Notice, SuspendJob, unrecorded
 from mm_operator.core.coverage import Covering, find_dropped
+from mm_operator.core.diagnose import diagnose_failed
 from mm_operator.core.jobs import build_ingest_job, digest, ingest_job_name
 from mm_operator.core.observe import Job
 from mm_operator.core.settings import OperatorSettings
@@ -166,7 +167,7 @@ class Controller:
         except (ValidationError, TooManyBatchesError, ValueError) as error:
             await self._finish(body, reduce.invalid(status, _generation(body), _sentence(error), now))
             return
-        jobs = await self._jobs(plan)
+        jobs, new = await self._jobs(plan)
         stuck_after = float(parse_duration(self._settings.stuck_after))
         found = reduce.survey(plan, batches, jobs, now, stuck_after, self._refusals)
         mine = Contender(name, plan.spec.priority, plan.created_at, found.active, len(found.ready))
@@ -181,6 +182,7 @@ class Controller:
             name, mine.priority, mine.created_at, mine.active + started, mine.wanted - started
         )
         await self._finish(body, outcome, plan, source)
+        _count_ends(new)
         if before != self._standing.get(name):
             self._wake_waiting()
 
@@ -229,10 +231,11 @@ class Controller:
                 unknown[job.plan] = unknown.get(job.plan, 0) + 1
         return [*self._standing.values(), *(Contender(n, 0, "", count, 0) for n, count in unknown.items())]
 
-    async def _jobs(self, plan: reduce.Plan) -> list[Job]:
+    async def _jobs(self, plan: reduce.Plan) -> tuple[list[Job], list[Job]]:
         mine = [j for j in self._store.jobs("ingest") if j.plan == plan.name and j.owner_uid == plan.uid]
         new = {job.name for job in unrecorded(plan.status, mine)}
-        return [await ended_job(self._kube, self._store, job) if job.name in new else job for job in mine]
+        jobs = [await ended_job(self._kube, self._store, job) if job.name in new else job for job in mine]
+        return jobs, [job for job in jobs if job.name in new]
 
     async def _finish(
         self, body: dict[str, Any], outcome: reduce.Outcome, plan: reduce.Plan | None = None, source: str = ""
@@ -323,6 +326,12 @@ class Controller:
             if error.status != 404:
                 raise
         self.forget(name)
+
+
+def _count_ends(jobs: list[Job]) -> None:
+    for job in jobs:
+        reason = "Success" if job.state == "succeeded" else str(diagnose_failed(job).reason)
+        metrics.JOBS_ENDED.labels("ingest", reason).inc()
 
 
 def _generation(body: Mapping[str, Any]) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from mm_contracts.batch import Termination
+
 from mm_operator import metrics
 from mm_operator.core.batches import Notice
 from mm_operator.core.diagnose import diagnose_active, diagnose_failed, stuck_since
@@ -72,8 +74,7 @@ class Flights:
         trace_id = self.store.job_trace(job.name)
         if job.state == "succeeded":
             metrics.JOBS_ENDED.labels(job.kind, "Success").inc()
-            end = job.termination
-            log.info("Job %s is done: %s", job.name, end.message if end else "", extra={"trace_id": trace_id})
+            log.info("Job %s is done: %s", job.name, _summary(job.termination), extra={"trace_id": trace_id})
             return
         why = diagnose_failed(job)
         metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
@@ -88,3 +89,11 @@ class Flights:
         body = self.store.job_body(job.name)
         if body is not None:
             await post_notice(self.kube, body, Notice("end", str(why.reason), f"{why.message} {why.advice}", True))
+
+
+def _summary(end: Termination | None) -> str:
+    if end is None:
+        return "it left no word"
+    plain = (str, int, float, bool)
+    details = [f"{name}={value}" for name, value in end.details.items() if isinstance(value, plain)]
+    return " ".join([end.message, *details]).strip()[:400]

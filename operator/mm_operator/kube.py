@@ -6,6 +6,7 @@ Calls run in a few threads of their own, so that the event loop never waits for 
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -50,7 +51,10 @@ class Kube:
     """One namespace of a cluster."""
 
     def __init__(self, namespace: str) -> None:
-        kubernetes.config.load_config()
+        if os.environ.get("KUBERNETES_SERVICE_HOST"):
+            kubernetes.config.load_incluster_config()
+        else:
+            kubernetes.config.load_kube_config()
         configuration = kubernetes.client.Configuration.get_default_copy()
         configuration.connection_pool_maxsize = 6
         configuration.retries = urllib3.Retry(total=0)

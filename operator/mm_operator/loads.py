@@ -55,6 +55,7 @@ class Loads:
         self._wanted: dict[ObjectRef, _Wanted] = {}
         self._open: dict[Mark, int] = {}
         self._sweep_requested_at: datetime | None = None
+        self._sweep_job = ""
         self._wake = asyncio.Event()
 
     @property
@@ -66,10 +67,10 @@ class Loads:
         """Have it decide again."""
         self._wake.set()
 
-    def request_sweep(self, why: str) -> None:
-        """Ask for a sweep of the bucket: events may have been lost."""
+    def request_sweep(self, why: str, seconds: float = 0) -> None:
+        """Ask for a sweep of the bucket, in so many seconds: events may have been lost."""
         log.info("a sweep of the bucket is wanted: %s", why)
-        self._sweep_requested_at = datetime.now(UTC)
+        self._sweep_requested_at = datetime.now(UTC) + timedelta(seconds=seconds)
         self.wake()
 
     async def handle(self, message: Message) -> None:
@@ -132,6 +133,7 @@ class Loads:
     async def _step(self) -> float:
         await self._flights.tell_ends()
         await self._flights.give_up_stuck(datetime.now(UTC), parse_duration(self._settings.stuck_after))
+        self._mind_deleted_sweep()
         now = datetime.now(UTC)
         since = min((wanted.since for wanted in self._wanted.values()), default=None)
         waiting = Waiting(len(self._wanted), since)
@@ -159,8 +161,18 @@ class Loads:
         refs = list(self._wanted)
         spec = LoadSpec(load_id=now.strftime("%Y%m%dt%H%M%S"), sweep=True, trace_id=new_trace_id())
         body = build_load_job(self._settings, spec, self._flights.owners)
-        await self._flights.launch(body, f"a sweep is {decision.why}", spec.trace_id)
+        job = await self._flights.launch(body, f"a sweep is {decision.why}", spec.trace_id)
+        # Only this Job answers the request now. If it fails, that asks for another; if it is deleted, so do we.
+        self._sweep_requested_at, self._sweep_job = None, job.name
         self._settle(refs)
+
+    def _mind_deleted_sweep(self) -> None:
+        if self._sweep_job:
+            job = self._flights.store.job(self._sweep_job)
+            if job is None:
+                self.request_sweep("the last one was deleted")
+            if job is None or job.state != "active":
+                self._sweep_job = ""
 
     def _settle(self, refs: list[ObjectRef]) -> None:
         for ref in refs:

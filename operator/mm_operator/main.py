@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from mm_contracts.plan import parse_duration
 from mm_contracts.sources import Sources
 from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING
 
@@ -97,7 +98,7 @@ class Operator:
             for reader in self._readers:
                 reader.start()
             self.controller.enqueue_all()
-            self._loads.request_sweep("the operator has started")
+            self._loads.request_sweep("the operator has started", parse_duration(self._settings.sweep_after_start))
             self.health.ready = True
             log.info("ready: %s", self.store.sizes())
             await self._stopped.wait()

@@ -89,34 +89,39 @@ def decide_load(
 
     A sweep is wanted on request (a start, an outage), after a failed load or sweep, and now and then. It takes the
     waiting events with it, because it finds their objects. After a failed sweep waiting events get a load of their
-    own first, so that an object which spoils sweeps does not hold up new ones.
+    own first, so that an object which spoils sweeps does not hold up new ones; nor does a failed sweep's back-off.
 
     Args:
         now: the time.
         waiting: object events without a Job.
         jobs: the load and sweep Jobs that exist.
-        requested_at: when a sweep was last asked for by this process, if ever.
+        requested_at: from when on this process wants a sweep, if it does.
         settings: fold window, parallelism, interval, back-off.
     """
     live = [job for job in jobs if job.state == "active"]
     if len(live) >= settings.load_parallelism or any(job.kind == "sweep" for job in live):
         return Decision()
-    failures, not_before = _not_before(jobs, settings)
-    if not_before is not None and now < not_before:
-        return Decision(wake_at=not_before)
+    failures, sweep_after = _not_before(jobs, settings)
+    _, load_after = _not_before([job for job in jobs if job.kind == "load" or completed(job)], settings)
     swept = last_completed(jobs, "sweep")
-    swept_at = swept.created_at if swept else None
-    wanted_at = _sweep_wanted_at(jobs, swept_at, requested_at, settings)
-    fold_over = waiting.since + timedelta(seconds=settings.load_fold_seconds) if waiting.since else None
+    wanted_at = _sweep_wanted_at(jobs, swept.created_at if swept else None, requested_at, settings)
     last = max((j for j in jobs if j.created_at), key=lambda j: (j.created_at, j.name), default=None)
     after_failed_sweep = failures > 0 and last is not None and last.kind == "sweep"
-    if wanted_at is not None and wanted_at <= now and not live and not (after_failed_sweep and waiting.count):
-        return Decision(start="sweep", attempt=failures + 1, why="wanted since " + wanted_at.isoformat())
-    if waiting.count and fold_over is not None:
-        if fold_over <= now or waiting.count >= settings.load_max_objects:
-            return Decision(start="load", attempt=failures + 1)
-        return Decision(wake_at=_earliest(fold_over, wanted_at))
-    return Decision(wake_at=wanted_at if wanted_at and wanted_at > now else None)
+    sweep_at = None if live or (after_failed_sweep and waiting.count) else _latest(wanted_at, sweep_after)
+    if sweep_at is not None and sweep_at <= now:
+        return Decision(start="sweep", attempt=failures + 1, why=f"wanted since {wanted_at}")
+    load_at = None
+    if waiting.since is not None:
+        fold = 0.0 if waiting.count >= settings.load_max_objects else settings.load_fold_seconds
+        load_at = _latest(waiting.since + timedelta(seconds=fold), load_after)
+    if load_at is not None and load_at <= now:
+        return Decision(start="load", attempt=failures + 1)
+    return Decision(wake_at=_earliest(load_at, sweep_at))
+
+
+def _latest(wanted: datetime | None, not_before: datetime | None) -> datetime | None:
+    """Return the later of two times, or None where the first is: what is not wanted needs no earliest time."""
+    return None if wanted is None else max(wanted, not_before or wanted)
 
 
 def _sweep_wanted_at(
@@ -181,6 +186,6 @@ def _timer(last: Job | None, started_at: datetime, settings: OperatorSettings) -
     ended = _ended(last) or started_at
     end = last.termination
     told = parse_time(str(end.details.get("next_due_at") or "")) if end else None
-    # A gap that was due already when the run ended has been scheduled by it, or waits for its plan.
-    soonest = max(told, ended + timedelta(seconds=5)) if told else None
+    # A gap that was due when the run ended should have been scheduled by it: try again, but never spin.
+    soonest = max(told, ended + timedelta(seconds=parse_duration(settings.transform_max_delay))) if told else None
     return _earliest(soonest, ended + interval) or ended + interval

@@ -98,6 +98,9 @@ class OperatorSettings(Camel):
     )
     load_max_objects: int = Field(default=50, ge=1, le=200, description="Most objects in one load Job.")
     sweep_interval: Duration = Field(default="10m", description="Time between sweeps of the bucket.")
+    sweep_after_start: Duration = Field(
+        default="15s", description="The first sweep comes so long after a start: new storage may still be set up."
+    )
     transform_fold_seconds: float = Field(
         default=2.0, ge=0, le=300, description="A first finished load waits so long for others to share a dbt run."
     )
