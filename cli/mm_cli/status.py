@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+import time
 from typing import Any, Final
 
 from mm_cli.errors import NOT_FOUND, CliError
@@ -36,6 +38,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--json", action="store_true", help="a JSON list of rovers, with a total")
     parser.add_argument("--check", action="store_true", help="exit 1 unless the archive is complete")
+    parser.add_argument(
+        "--watch", type=float, metavar="SECONDS", help="go on: a JSON line each time, until interrupted"
+    )
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
     parser.set_defaults(func=run)
 
@@ -57,19 +62,49 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table, and say whether the archive is complete."""
     from mm_cli.warehouse_session import session
 
+    if arguments.watch is not None:
+        return _watch(arguments)
     with session(arguments.timeout) as warehouse:
-        if not warehouse.rows(_IS_BUILT)[0][0]:
-            raise CliError(_NOT_BUILT, NOT_FOUND)
-        rows = warehouse.rows(f"select {', '.join(COLUMNS)} from GOLD.ROVER_SUMMARY order by ROVER_NAME")
-    rovers = [_rover(row) for row in rows]
+        rovers = _rovers(warehouse)
     whole = complete(rovers)
     if arguments.json:
-        print(json.dumps([*rovers, totals(rovers)] if rovers else []))
+        print(_json_line(rovers))
     else:
         shown = [*rovers, totals(rovers)] if len(rovers) > 1 else rovers
         print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown]))
         print("the archive is complete" if whole else _why_not(rovers))
     return NOT_FOUND if arguments.check and not whole else 0
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    """Print a JSON line every so many seconds; a warehouse that is away for a while is asked again."""
+    from mm_cli.warehouse_session import session
+
+    while True:
+        try:
+            with session(arguments.timeout) as warehouse:
+                while True:
+                    try:
+                        print(_json_line(_rovers(warehouse)), flush=True)
+                    except CliError as error:
+                        if error.code != NOT_FOUND:
+                            raise
+                        print("[]", flush=True)
+                    time.sleep(arguments.watch)
+        except CliError as error:
+            print(f"mars: {error}; asking again", file=sys.stderr, flush=True)
+            time.sleep(arguments.watch)
+
+
+def _rovers(warehouse: Any) -> list[dict[str, Any]]:
+    if not warehouse.rows(_IS_BUILT)[0][0]:
+        raise CliError(_NOT_BUILT, NOT_FOUND)
+    rows = warehouse.rows(f"select {', '.join(COLUMNS)} from GOLD.ROVER_SUMMARY order by ROVER_NAME")
+    return [_rover(row) for row in rows]
+
+
+def _json_line(rovers: list[dict[str, Any]]) -> str:
+    return json.dumps([*rovers, totals(rovers)] if rovers else [])
 
 
 def _rover(row: tuple[Any, ...]) -> dict[str, Any]:

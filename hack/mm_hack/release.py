@@ -1,7 +1,6 @@
 """Installing the chart into the local cluster, and removing it."""
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -22,10 +21,10 @@ def helm(namespace: str) -> list[str]:
     return [str(tools.paths().helm), "--kube-context", CONTEXT, "--namespace", namespace]
 
 
-def _run(command: Sequence[str], **options: object) -> str:
-    answer = subprocess.run(command, capture_output=True, text=True, **options)  # type: ignore[call-overload]
+def _run(command: list[str], stdin: str | None = None) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, input=stdin)
     if answer.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:1] + list(command[5:8]))} failed: {answer.stderr.strip()[-2000:]}")
+        raise RuntimeError(f"{' '.join([command[0], *command[5:8]])} failed: {answer.stderr.strip()[-2000:]}")
     return str(answer.stdout)
 
 
@@ -63,7 +62,7 @@ def install(namespace: str, profile: str, extra: Sequence[str] = ()) -> None:
 def _make_namespace(namespace: str) -> None:
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
-    _run([*kubectl(namespace), "apply", "-f", "-"], input=json.dumps(manifest))
+    _run([*kubectl(namespace), "apply", "-f", "-"], stdin=json.dumps(manifest))
 
 
 def not_ready(namespace: str) -> str:
@@ -108,9 +107,3 @@ def uninstall(namespace: str, timeout: float = 180) -> None:
             return
         time.sleep(1)
     raise RuntimeError(f"namespace {namespace} did not go within {timeout:.0f} s: kubectl get all -n {namespace}")
-
-
-def environment() -> dict[str, str]:
-    """Return this process's environment with the tools in PATH."""
-    folder = str(tools.paths().kubectl.parent)
-    return {**os.environ, "PATH": f"{folder}:{os.environ.get('PATH', '')}"}

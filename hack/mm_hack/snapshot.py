@@ -11,7 +11,7 @@ KIND_LABEL = "martian-moments.io/kind"
 class RoverArchive:
     """One rover's line of ``mars status --json``."""
 
-    rover: str
+    rover_name: str
     sols_promised: int
     sols_archived: int
     photos_promised: int
@@ -29,6 +29,11 @@ class RoverArchive:
             and self.sols_archived == self.sols_promised
             and self.photos_archived == self.photos_promised
         )
+
+
+def rover_archive(entry: Mapping[str, Any]) -> RoverArchive:
+    """Return a rover's line from its JSON. Raises KeyError when a number is missing."""
+    return RoverArchive(**{name: entry[name] for name in RoverArchive.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,10 @@ def summarise(
     plans: Iterable[Mapping[str, Any]], jobs: Iterable[Mapping[str, Any]], rovers: Iterable[RoverArchive]
 ) -> Snapshot:
     """Return the snapshot of API objects (IngestionPlans and Jobs as dicts) and the archive's lines."""
-    plans, kinds_active, kinds_done, reasons = list(plans), [], [], []
+    plans = list(plans)
+    kinds_active: list[str] = []
+    kinds_done: list[str] = []
+    reasons: list[str] = []
     totals = {"total": 0, "succeeded": 0, "failed": 0, "waiting": 0}
     photos = live = 0
     for plan in plans:
@@ -129,11 +137,11 @@ def closing_table(snapshot: Snapshot) -> str:
     """Return the table per rover that ends a run."""
     head = ("rover", "sols promised", "sols archived", "photos promised", "photos archived", "gaps", "drives")
     rows = [
-        (r.rover, r.sols_promised, r.sols_archived, r.photos_promised, r.photos_archived, r.gaps, r.drives)
+        (r.rover_name, r.sols_promised, r.sols_archived, r.photos_promised, r.photos_archived, r.gaps, r.drives)
         for r in snapshot.rovers
     ]
     total = ("all", *(sum(int(row[i]) for row in rows) for i in range(1, len(head))))
-    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in [head, *rows, total]]
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in (head, *rows, total)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
         "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
@@ -151,7 +159,7 @@ def what_is_missing(snapshot: Snapshot) -> str:
         return "no manifest reached the warehouse: look at `kubectl -n mars get iplan,jobs` and at failed Jobs' logs"
     short = [r for r in snapshot.rovers if not r.complete]
     parts = [
-        f"{r.rover} has {r.sols_archived:,} of {r.sols_promised:,} sols, {r.photos_archived:,} of "
+        f"{r.rover_name} has {r.sols_archived:,} of {r.sols_promised:,} sols, {r.photos_archived:,} of "
         f"{r.photos_promised:,} photos and {r.gaps:,} gaps"
         for r in short
     ]

@@ -35,8 +35,14 @@ def run_checks(bin_folder: Path) -> bool:
     return passed
 
 
-def run_tests(unit_only: bool, pytest_arguments: Sequence[str]) -> int:
-    """Run checks and tests and return the exit code. pytest's closing line is the last thing printed."""
+def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str = "auto") -> int:
+    """Run checks and tests and return the exit code. pytest's closing line is the last thing printed.
+
+    Args:
+        unit_only: leave out what needs the cluster or the embedded warehouse.
+        pytest_arguments: handed to pytest.
+        provision: where the cluster comes from, as for ``mars up``.
+    """
     bin_folder = ensure_project()
     if not run_checks(bin_folder):
         print("mars: the checks above failed; tests were not run", file=sys.stderr)
@@ -44,9 +50,10 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str]) -> int:
     environment = {**os.environ, "PYTHONPATH": str(REPO / "hack")}
     selection = ["-m", "not cluster and not warehouse"]
     if not unit_only:
-        from mm_hack.demo import prepare_cluster
+        from mm_hack import up
+        from mm_hack.progress import Progress
 
-        prepare_cluster()
+        up.up("auto", Progress())
         environment["MARS_REQUIRE_CLUSTER"] = "1"
         selection = []
     command = [str(bin_folder / "python"), "-m", "pytest", *selection, *pytest_arguments]

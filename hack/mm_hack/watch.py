@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mm_hack.access import archive_command
-from mm_hack.snapshot import RoverArchive, Snapshot, progress_line, summarise
+from mm_hack.snapshot import RoverArchive, Snapshot, progress_line, rover_archive, summarise
 
 POLL_SECONDS = 2.0
 """How often the cluster is looked at."""
@@ -18,7 +18,7 @@ STALL_SECONDS = 300.0
 
 
 class Archive:
-    """The newest lines of ``mars status --json --watch``, read in the background."""
+    """The newest lines of ``mars status --watch``, read in the background."""
 
     def __init__(self) -> None:
         self.rovers: tuple[RoverArchive, ...] = ()
@@ -27,10 +27,7 @@ class Archive:
         """Keep the newest complete line until the stream ends."""
         for line in lines:
             try:
-                self.rovers = tuple(
-                    RoverArchive(**{k: entry[k] for k in RoverArchive.__dataclass_fields__})
-                    for entry in json.loads(line)["rovers"]
-                )
+                self.rovers = tuple(rover_archive(entry) for entry in json.loads(line) if entry["rover_name"] != "all")
             except (ValueError, KeyError, TypeError):
                 continue  # a notice between the lines, such as "waiting for the warehouse"
 
@@ -39,7 +36,7 @@ class Archive:
 def archive_of(kubectl: Sequence[str]) -> Iterator[Archive]:
     """Yield the archive's state, kept fresh while the context lasts."""
     archive = Archive()
-    with archive_command(kubectl, ["status", "--json", "--watch", "3"]) as (command, environment):
+    with archive_command(kubectl, ["status", "--watch", "3"]) as (command, environment):
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
