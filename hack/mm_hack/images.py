@@ -14,13 +14,17 @@ from mm_hack.progress import Progress
 from mm_hack.run import SetupError, attempt, output, run
 
 DOCKERFILES = ASSETS / "images"
-KAFKA_IMAGE = f"martian-moments/kafka:{versions.KAFKA}"
-MINIO_IMAGE = f"minio/minio:{versions.MINIO}"
+KAFKA_IMAGES = (f"apache/kafka:{versions.KAFKA}", f"martian-moments/kafka:{versions.KAFKA}")
+MINIO_IMAGES = (f"minio/minio:{versions.MINIO}",)
+"""The names that the chart asks for: where images cannot be pulled, ours answer to them."""
+
 DEBIAN_IMAGE = f"debian:{versions.DEBIAN}-slim"
 
 # What the published slim image leaves out too.
-NEEDLESS = ("var/cache/apt/*.bin", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "usr/share/doc/*", "usr/share/man/*",
-            "usr/share/info/*", "usr/share/locale/*", "var/log/*.log", "var/log/apt/*")  # fmt: skip
+NEEDLESS = (
+    *("var/cache/apt/*.bin", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "var/log/*.log", "var/log/apt/*"),
+    *("usr/share/doc/*", "usr/share/man/*", "usr/share/info/*", "usr/share/locale/*"),
+)
 
 
 def debian(progress: Progress) -> str:
@@ -42,12 +46,14 @@ def _debian_archive(progress: Progress) -> Path:
         with progress.step("make a Debian root", about=60):
             root, lists = folder / "root", _package_lists()
             mirror = [address for address, codename in lists if codename == versions.DEBIAN][:1]
-            command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", f"--arch={go_arch()}", versions.DEBIAN]
-            run([*command, str(root), *mirror], log="debootstrap")
+            options = ["--variant=minbase", "--include=ca-certificates", f"--arch={go_arch()}"]
+            run(["debootstrap", *options, versions.DEBIAN, str(root), *mirror], log="debootstrap")
             if mirror:  # with the security archive, which debootstrap does not know of
                 lines = [f"deb {address} {codename} main\n" for address, codename in lists]
                 (root / "etc/apt/sources.list").write_text("".join(lines))
-            (root / "etc/apt/apt.conf.d/90slim").write_text('APT::Install-Recommends "false";\nAcquire::Languages "none";\n')
+            (root / "etc/apt/apt.conf.d/90slim").write_text(
+                'APT::Install-Recommends "false";\nAcquire::Languages "none";\n'
+            )
             for pattern in NEEDLESS:
                 for path in root.glob(pattern):
                     cache.remove(path)
@@ -58,7 +64,7 @@ def _debian_archive(progress: Progress) -> Path:
 
 
 def _package_lists() -> list[tuple[str, str]]:
-    """Where this machine gets the suite from, (address, codename) each, the main archive first; none on another suite."""
+    """Where this machine gets the suite from: (address, codename), main archive first; none on another suite."""
     form = "$(CODENAME) $(REPO_URI)"
     said = attempt(["apt-get", "indextargets", "--format", form, "Created-By: Packages", "Component: main"]) or ""
     found = {(address, codename) for codename, _, address in (line.partition(" ") for line in said.splitlines())}
@@ -78,7 +84,7 @@ def kafka(progress: Progress) -> str:
         args={"BASE_IMAGE": debian(progress)},
         about=45,
     )
-    docker.tag(tag, KAFKA_IMAGE)
+    docker.tag(tag, *KAFKA_IMAGES)
     return tag
 
 
@@ -113,7 +119,9 @@ def verify(folder: Path, locked: str) -> None:
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jar")}
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if wrong:
-        raise SetupError(f"These jars are not the locked ones: {', '.join(wrong)}. Nothing was kept; check the Maven mirror.")
+        raise SetupError(
+            f"These jars are not the locked ones: {', '.join(wrong)}. Nothing was kept; check the Maven mirror."
+        )
 
 
 def minio(progress: Progress) -> str:
@@ -127,7 +135,7 @@ def minio(progress: Progress) -> str:
         progress,
         args={"BASE_IMAGE": debian(progress)},
     )
-    docker.tag(tag, MINIO_IMAGE)
+    docker.tag(tag, *MINIO_IMAGES)
     return tag
 
 

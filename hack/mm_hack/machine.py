@@ -60,22 +60,24 @@ def choose(wanted: str, facts: Facts) -> tuple[Provision, str]:
     old = facts.engine is not None and not versions.at_least(facts.engine, versions.DOCKER_AT_LEAST)
     if wanted == Provision.REGISTRY.value:
         if facts.engine is None:
-            raise SetupError("`--provision registry` needs a running Docker engine: install and start Docker, then run this again.")
+            raise SetupError(
+                "`--provision registry` needs a Docker engine: install and start Docker, then run this again."
+            )
         return Provision.REGISTRY, "images are pulled, as asked"
     if wanted == Provision.PACKAGES.value:
         if not can_build:
-            raise SetupError("`--provision packages` needs Debian or Ubuntu and root, to install and start a Docker engine.")
+            raise SetupError("`--provision packages` needs Debian or Ubuntu and root, to start a Docker engine.")
         return Provision.PACKAGES, "everything is built from packages, as asked"
     if old:
-        raise SetupError(f"The Docker engine here is {facts.engine}; {versions.DOCKER_AT_LEAST} or newer is needed. Update Docker.")
+        raise SetupError(f"The Docker engine is {facts.engine}; update Docker to {versions.DOCKER_AT_LEAST} or newer.")
     if facts.engine and not facts.own_engine and facts.node_image:
         return Provision.REGISTRY, "a Docker engine answers and pulls images"
     if can_build:
         if facts.own_engine:
-            return Provision.PACKAGES, "the Docker engine here is the one this command started: everything is built from packages"
+            return Provision.PACKAGES, "everything is built from packages, as the Docker engine was"
         if facts.engine:
-            return Provision.PACKAGES, "the Docker engine here cannot pull images: everything is built from packages"
-        return Provision.PACKAGES, "no Docker engine here, but root and Debian packages: everything is built from packages"
+            return Provision.PACKAGES, "the Docker engine cannot pull images: everything is built from packages"
+        return Provision.PACKAGES, "no Docker engine, but root and Debian: everything is built from packages"
     if facts.engine:
         raise SetupError("The Docker engine cannot pull images: check its network or its login, then run this again.")
     raise SetupError("No Docker engine answers: install Docker, start it, and run this again.")

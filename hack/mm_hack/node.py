@@ -7,12 +7,13 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mm_hack import cache, docker, gobuild, images, versions
 from mm_hack.gobuild import COREDNS, ETCD, KUBE, PAUSE, PROVISIONER, Program
+from mm_hack.machine import go_arch
 from mm_hack.places import ASSETS
 from mm_hack.progress import Progress
 from mm_hack.run import CommandFailed, SetupError, output, run
@@ -23,32 +24,38 @@ CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 CONTAINERD_TIMEOUT = 30.0
 
 
-def image_tag(base: str) -> str:
-    """The name of the node image for a Debian image, by everything that goes into it."""
+def image_tag(debian: str) -> str:
+    """The name of the node image on a Debian image, by everything that goes into it."""
     keys = [f"{program.name}={_key(program)}" for program in PROGRAMS]
     files = (Path(__file__), NODE, *sorted(images.DOCKERFILES.glob("*.Dockerfile")))
-    return f"{docker.REPOSITORY}/node:{versions.KUBERNETES}-{cache.content_key(base, *keys, *files)}"
+    return f"{docker.REPOSITORY}/node:{versions.KUBERNETES}-{cache.content_key(debian, *keys, *files)}"
 
 
 def _key(program: Program) -> str:
-    return gobuild.key(program, images.go_arch(), "Linux")
+    return gobuild.key(program, go_arch(), "Linux")
 
 
 def ensure(progress: Progress) -> str:
     """The node image, built if the engine lacks it. Its programs must have been built."""
-    base = images.debian(progress)
-    tag = image_tag(base)
+    debian = images.debian(progress)
+    tag = image_tag(debian)
     if docker.image_id(tag):
         return tag
     programs = {program.name: gobuild.build(program, progress) for program in PROGRAMS}
-    plain = _plain_node(base, programs, progress)
-    preloaded = _control_plane(base, programs, progress)
+    plain = _plain_node(debian, programs["kube"], progress)
+    preloaded = _control_plane(debian, programs, progress)
     with progress.step("image node: put the cluster's images inside", about=25), cache.lock("image-node"):
         _preload(plain, preloaded, tag)
     return tag
 
 
-def _plain_node(base: str, programs: dict[str, Path], progress: Progress) -> str:
+def base(progress: Progress) -> str:
+    """The part of the node image that needs no more than Kubernetes: it can be built while the rest still compiles."""
+    debian = images.debian(progress)
+    return "" if docker.image_id(image_tag(debian)) else _plain_node(debian, gobuild.build(KUBE, progress), progress)
+
+
+def _plain_node(base: str, kube: Path, progress: Progress) -> str:
     files = gobuild.module_folder(gobuild.CLUSTER_MODULE, "sigs.k8s.io/kind") / "images" / "base" / "files"
     storage = (NODE / "storage.yaml").read_text().replace("@PROVISIONER@", versions.LOCAL_PATH_PROVISIONER)
 
@@ -59,7 +66,7 @@ def _plain_node(base: str, programs: dict[str, Path], progress: Progress) -> str
         shutil.copyfile(NODE / "10-bridge.conflist", context / "10-bridge.conflist")
         (context / "storage.yaml").write_text(storage)
         (context / "version").write_text(versions.KUBERNETES)
-        images.link(programs["kube"], context / "kube")
+        images.link(kube, context / "kube")
 
     key = cache.content_key(files, storage, NODE / "10-bridge.conflist", _key(KUBE))
     return docker.ensure(
@@ -78,8 +85,8 @@ def _control_plane(base: str, programs: dict[str, Path], progress: Progress) -> 
             {"BASE_IMAGE": base},
         ),
         "etcd": _single("etcd", programs["etcd"], progress),
-        "coredns": _image("coredns", programs["coredns"], lambda c: images.link(programs["coredns"], c / "coredns"), progress),
-        "pause": _image("pause", programs["pause"], lambda c: images.link(programs["pause"], c / "pause"), progress),
+        "coredns": _image("coredns", programs["coredns"], lambda c: _into(programs["coredns"], c), progress),
+        "pause": _image("pause", programs["pause"], lambda c: _into(programs["pause"], c), progress),
         "provisioner": _single("local-path-provisioner", programs["local-path-provisioner"], progress),
     }  # fmt: skip
     docker.tag(base, helper)
@@ -112,14 +119,21 @@ def _kube_files(kube: Path, context: Path) -> None:
         (context / "bin" / name).symlink_to("kube")
 
 
-def _image(name: str, program: Path, fill, progress: Progress, args: dict[str, str] | None = None) -> str:  # type: ignore[no-untyped-def]
-    return docker.ensure(name, program.parent.name, images.DOCKERFILES / f"{name}.Dockerfile", fill, progress, args=args)
+def _into(program: Path, context: Path) -> None:
+    images.link(program, context / program.name)
+
+
+def _image(
+    name: str, program: Path, fill: Callable[[Path], None], progress: Progress, args: dict[str, str] | None = None
+) -> str:
+    dockerfile = images.DOCKERFILES / f"{name}.Dockerfile"
+    return docker.ensure(name, program.parent.name, dockerfile, fill, progress, args=args)
 
 
 def _single(name: str, program: Path, progress: Progress) -> str:
     return docker.ensure(
         name, program.parent.name, images.DOCKERFILES / "program.Dockerfile",
-        lambda context: images.link(program, context / name), progress, args={"PROGRAM": name},
+        lambda context: _into(program, context), progress, args={"PROGRAM": name},
     )  # fmt: skip
 
 
@@ -127,7 +141,10 @@ def _preload(plain: str, names: Sequence[str], tag: str) -> None:
     """Import images into the node's containerd as it will find them, and keep the result as the node image."""
     with _container(plain) as name:
         containerd = subprocess.Popen(
-            ["docker", "exec", name, "containerd"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["docker", "exec", name, "containerd"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         _await_containerd(name)
         import_images(name, names, "--no-unpack")  # a build's container may not mount; the kubelet unpacks at first use
@@ -159,7 +176,7 @@ def _await_containerd(container: str) -> None:
             return
         except CommandFailed as error:
             if time.monotonic() > deadline:
-                raise SetupError(f"containerd did not start in the node image within {CONTAINERD_TIMEOUT:.0f} s. {error}") from error
+                raise SetupError(f"containerd did not start in the node image. {error}") from error
             time.sleep(0.2)
 
 

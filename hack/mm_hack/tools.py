@@ -49,7 +49,12 @@ class Tool:
 
 
 TOOLS = (
-    Tool("kubectl", ("version", "--client", "-o", "yaml"), lambda said: versions.kubectl_fits(_git_version(said)), KUBECTL),
+    Tool(
+        "kubectl",
+        ("version", "--client", "-o", "yaml"),
+        lambda said: versions.kubectl_fits(_git_version(said)),
+        KUBECTL,
+    ),
     Tool("kind", ("version",), lambda said: versions.at_least(said, versions.KIND_AT_LEAST), KIND),
     Tool("helm", ("version", "--short"), lambda said: versions.at_least(said, versions.HELM_AT_LEAST), HELM),
 )

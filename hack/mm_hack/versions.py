@@ -69,7 +69,7 @@ def at_least(text: str, wanted: Version) -> bool:
 
 
 def kubectl_fits(text: str) -> bool:
-    """Whether a kubectl of that version may talk to the cluster: one minor version either side, as upstream supports."""
+    """Whether a kubectl of that version may talk to the cluster: one minor version either side is supported."""
     version, cluster = parse(text), parse(KUBERNETES)
     if version is None or cluster is None:
         return False

@@ -1,0 +1,160 @@
+"""The command line of ``./mars``: one subcommand per thing a person wants, each importing what it needs late."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from mm_hack.machine import Provision
+from mm_hack.progress import Progress, clock
+from mm_hack.run import SetupError
+
+Action = Callable[[argparse.Namespace], int]
+
+ARCHIVE_COMMANDS = {
+    "status": "promised, archived, gaps and drives per rover",
+    "sql": "run a query in the warehouse",
+    "trace": "a sol's whole way: plan, Job, object, load, dbt run",
+    "schedule": "publish a schedule",
+    "dlq": "look at dead letters",
+    "replay": "publish dead letters again",
+    "warehouse": "check or set up the warehouse",
+}
+"""Commands of the product's own ``mars`` command line, handed on with their arguments."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="mars",
+        description="Martian Moments on Kubernetes: bring it up, look around, test it, take it away.",
+        epilog="`mars COMMAND --help` tells more about a command.",
+    )
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    demo = _add(commands, "demo", _demo, "set everything up and watch the loop archive four rovers from a simulator")
+    _provision(demo)
+    demo.add_argument("--profile", choices=("demo", "tiny"), default="demo", help="how much there is to archive")
+
+    test = _add(commands, "test", _test, "run the checks and all tests, on a cluster that it brings up if needed")
+    test.add_argument("--unit", action="store_true", help="checks and unit tests only: seconds, no cluster")
+    test.add_argument("pytest", nargs="*", metavar="PYTEST_ARGUMENT", help="after --: handed to pytest")
+
+    _provision(_add(commands, "up", _up, "bring the cluster up with every image in it, without installing the chart"))
+    _provision(_add(commands, "images", _images, "rebuild the app image, load it, restart what runs it"))
+    _add(commands, "down", _down, "delete the cluster and all data in it; images and caches stay")
+    clean = _add(commands, "clean", _clean, "remove everything that was set up: cluster, images, caches, engine")
+    clean.add_argument("--keep-cache", action="store_true", help="keep what was built and fetched")
+    _add(commands, "doctor", _doctor, "tell what this machine has and lacks, and change nothing")
+    k9s = _add(commands, "k9s", _k9s, "watch plans and Jobs in k9s (built the first time if it is not installed)")
+    k9s.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to k9s")
+
+    for name, what in ARCHIVE_COMMANDS.items():
+        archive = _add(commands, name, _archive, f"{what} (on the running cluster)", add_help=False)
+        archive.add_argument("arguments", nargs=argparse.REMAINDER)
+    return whole
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    action: Action,
+    what: str,
+    *,
+    add_help: bool = True,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", add_help=add_help)
+    command.set_defaults(action=action)
+    return command
+
+
+def _provision(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--provision",
+        choices=("auto", *(provision.value for provision in Provision)),
+        default=os.environ.get("MARS_PROVISION", "auto"),
+        help="where tools and images come from: image registries, or packages only (default: what this machine can do)",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 done, 1 failed with a sentence on standard error, 130 interrupted."""
+    options = parser().parse_args(arguments)
+    action: Action = options.action
+    try:
+        return action(options)
+    except (SetupError, RuntimeError) as error:
+        print(f"mars: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mars: interrupted; run the same command again and it goes on from here", file=sys.stderr)
+        return 130
+
+
+def _up(options: argparse.Namespace) -> int:
+    from mm_hack import places, up
+
+    progress = Progress()
+    up.up(options.provision, progress)
+    look = f"kubectl --context {places.CONTEXT} get pods -A"
+    progress.say(f"up after {clock(progress.elapsed())}; next: ./mars demo, or {look}")
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    from mm_hack import up
+
+    up.app_image(options.provision, Progress())
+    return 0
+
+
+def _down(_options: argparse.Namespace) -> int:
+    from mm_hack import clean
+
+    clean.down(Progress())
+    return 0
+
+
+def _clean(options: argparse.Namespace) -> int:
+    from mm_hack import clean
+
+    clean.clean(Progress(), keep_cache=options.keep_cache)
+    return 0
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    from mm_hack import doctor
+
+    lines, fine = doctor.report()
+    print("\n".join(lines))
+    return 0 if fine else 1
+
+
+def _k9s(options: argparse.Namespace) -> int:
+    from mm_hack import k9s
+
+    return k9s.run(options.arguments, Progress())
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from mm_hack import demo, places, release, up
+
+    progress = Progress()
+    up.up(options.provision, progress)
+    with progress.step("install the chart", about=40):
+        release.install(places.NAMESPACE, options.profile)
+    return demo.run_demo(options.profile)
+
+
+def _test(options: argparse.Namespace) -> int:
+    from mm_hack import suite
+
+    return suite.run_tests(options.unit, options.pytest)
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from mm_hack import access, places, release
+
+    return access.run_command(release.kubectl(places.NAMESPACE), [options.command, *options.arguments])
