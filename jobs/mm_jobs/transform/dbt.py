@@ -7,6 +7,7 @@ compiled; only the database is written into the state, so that it is compared he
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,8 @@ class Dbt:
         Raises:
             DbtProblem: dbt ended before it had results.
         """
+        # dbt's locks are semaphores that their tracker removes when the process is gone; it need not warn of them.
+        sys.warnoptions.append("ignore:resource_tracker")
         from dbt.cli.main import dbtRunner
 
         answer = dbtRunner(manifest=self._manifest).invoke([command, *selection, *self._arguments()])
