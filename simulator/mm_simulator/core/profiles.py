@@ -18,6 +18,16 @@ class Profile:
         """Whether the profile has that sol, if the rover took photos or drove on it."""
         return self.sols is None or sol in self.sols[rover]
 
+    def with_sols(self, more: Mapping[str, frozenset[int]]) -> Profile:
+        """This profile with more sols of some rovers, as when a rover sends new ones home."""
+        if self.sols is None:
+            return self
+        return Profile(
+            self.name,
+            {name: sols | more.get(name, frozenset()) for name, sols in self.sols.items()},
+            self.caps,
+        )
+
     def cap(self, rover: str, sol: int) -> int | None:
         """The most photos that this profile shows of a sol, or None."""
         return self.caps.get((rover, sol))

@@ -14,14 +14,15 @@ from starlette.types import Message, Receive, Scope, Send
 from mm_simulator.archive import Archive
 from mm_simulator.captures import load_captures
 from mm_simulator.clock import SimClock
-from mm_simulator.core.profiles import PROFILES
+from mm_simulator.core.profiles import PROFILES, Profile
 from mm_simulator.core.world import World
 from mm_simulator.settings import Settings
-from mm_simulator.shell.bodies import NOT_FOUND, application_error, error_format, gateway_error, page
+from mm_simulator.shell.bodies import NOT_FOUND, application_error, error_format, gateway_error
 from mm_simulator.shell.control import PREFIX, Control
 from mm_simulator.shell.damage import damaged
 from mm_simulator.shell.faults import FaultBook, Strike
 from mm_simulator.shell.gateway import Gateway
+from mm_simulator.shell.images import Images
 from mm_simulator.shell.mmgis import Layers
 from mm_simulator.shell.requestlog import RequestLog
 from mm_simulator.shell.target import Target, classify
@@ -47,14 +48,9 @@ class Simulator:
         for fault in settings.faults:  # a wrong one must be told before the work begins
             self.faults.add(fault)
         folder = settings.captures_path()
-        captures = load_captures(folder) if folder else {}
+        self._captures = load_captures(folder) if folder else {}
         self._held = world or World(settings.seed, settings.now)
-        profile = PROFILES[settings.profile]
-        self.archive = Archive(
-            self._world, profile, captures, settings.image_base or None,
-            settings.cache_sols,
-        )  # fmt: skip
-        self.layers = Layers(self._world, self.clock.now, profile)
+        self.show(PROFILES[settings.profile])
         self.log = RequestLog(settings.request_log)
         self.gateway = Gateway(
             settings.require_key, settings.rate_limit, settings.demo_key_per_hour, settings.demo_key_per_day,
@@ -69,6 +65,14 @@ class Simulator:
         self._control = Control(self)
         self.reset()
 
+    def show(self, profile: Profile) -> None:
+        """Show these sols from now on."""
+        self.archive = Archive(
+            self._world, profile, self._captures, self.settings.image_base or None, self.settings.cache_sols
+        )
+        self.layers = Layers(self._world, self.clock.now, profile)
+        self._images = Images(self.archive, self.clock.now, self.settings.seed)
+
     def _world(self, now: float) -> World:
         """The world, built further if the clock has run out of it."""
         if not self._held.covers(now):
@@ -76,7 +80,8 @@ class Simulator:
         return self._held
 
     def reset(self) -> None:
-        """Clock, faults, log, counters and rate limits as at the start."""
+        """Sols, clock, faults, log, counters and rate limits as at the start."""
+        self.show(PROFILES[self.settings.profile])
         self.clock.reset()
         self.log.clear()
         self.gateway.clear()
@@ -168,7 +173,7 @@ class Simulator:
         if target.kind in ("traverse", "waypoints", "mmgis"):
             return self.layers.answer(target)
         if target.kind == "image":
-            return page(404, "404 Not Found", "The requested file is not on this server.")
+            return self._images.answer(target, headers.get("range"))
         return self._api.answer(target, accept, strike.shapes)
 
 

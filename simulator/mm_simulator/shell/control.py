@@ -1,4 +1,4 @@
-"""The control plane under /__sim/: state, faults, clock, request log, counters, reset."""
+"""The control plane under /__sim/: state, faults, sols, clock, request log, counters, reset."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ async def _body(request: Request) -> dict[str, Any]:
     return found
 
 
+def _sols(text: str) -> frozenset[int]:
+    """Sols written as numbers and ranges. Raises ValueError."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        found.update(range(int(first), int(last if dash else first) + 1))
+    return frozenset(found)
+
+
 class Control:
     """Handlers of the control plane for one simulator."""
 
@@ -41,6 +50,7 @@ class Control:
                 Route(f"{PREFIX}/state", self.state, methods=["GET"]),
                 Route(f"{PREFIX}/faults", self.faults, methods=["GET", "POST", "DELETE"]),
                 Route(f"{PREFIX}/faults/{{fault_id}}", self.fault, methods=["DELETE"]),
+                Route(f"{PREFIX}/sols", self.sols, methods=["POST"]),
                 Route(f"{PREFIX}/clock", self.clock, methods=["GET", "POST"]),
                 Route(f"{PREFIX}/requests", self.requests, methods=["GET"]),
                 Route(f"{PREFIX}/counters", self.counters, methods=["GET"]),
@@ -96,6 +106,20 @@ class Control:
             return _problem(f"there is no fault {fault_id}", 404)
         return JSONResponse({"removed": fault_id})
 
+    async def sols(self, request: Request) -> Response:
+        """Show more sols: ``{"Curiosity": "12-17,19"}``. Sols that the rover took no photos on stay without any."""
+        more = {}
+        try:
+            for name, text in (await _body(request)).items():
+                rover = find_rover(name)
+                if rover is None:
+                    raise ValueError(f"there is no rover {name!r}")
+                more[rover.name] = _sols(str(text))
+        except ValueError as error:
+            return _problem(f'{error}; give {{"Curiosity": "12-17,19"}}')
+        self._sim.show(self._sim.archive.profile.with_sols(more))
+        return await self.state(request)
+
     async def clock(self, request: Request) -> Response:
         """Tell or move the simulated clock: ``now`` (an instant), ``advance_hours``, ``rate``."""
         clock = self._sim.clock
@@ -138,6 +162,6 @@ class Control:
         return JSONResponse(self._sim.log.counters())
 
     async def reset(self, _: Request) -> Response:
-        """Back to the start: clock, faults as set by the environment, log, counters and rate limits."""
+        """Back to the start: sols, clock, faults as set by the environment, log, counters and rate limits."""
         self._sim.reset()
         return JSONResponse({"reset": True})

@@ -126,3 +126,21 @@ def test_control_plane_can_be_switched_off(make: Any, path: str) -> None:
 def test_health_needs_no_key_and_is_not_logged(tiny: Any) -> None:
     assert tiny.stranger.get("/healthz").json() == {"status": "ok", "profile": "tiny"}
     assert tiny.client.get("/__sim/requests").json()["requests"] == []
+
+
+def test_more_sols_can_be_shown(tiny: Any) -> None:
+    before = tiny.manifest("curiosity")
+    answer = tiny.client.post("/__sim/sols", json={"curiosity": "10-12,19"})
+    assert answer.status_code == 200
+    after = tiny.manifest("curiosity")
+    assert [p["sol"] for p in after["photos"]] == [0, 1, 2, 10, 12, 19]  # sol 11 has no photos
+    assert after["photos"][:4] == before["photos"]
+    assert after["total_photos"] == answer.json()["rovers"]["Curiosity"]["photos"]
+    assert len(tiny.photos("curiosity", sol=19)) == after["photos"][-1]["total_photos"]
+    tiny.client.post("/__sim/reset")
+    assert tiny.manifest("curiosity") == before
+
+
+def test_sols_that_cannot_be_read_are_told(tiny: Any) -> None:
+    assert "Zhurong" in tiny.client.post("/__sim/sols", json={"Zhurong": "1"}).json()["error"]
+    assert tiny.client.post("/__sim/sols", json={"Spirit": "one"}).status_code == 400
