@@ -52,20 +52,14 @@ def parser() -> argparse.ArgumentParser:
     k9s.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to k9s")
 
     for name, what in ARCHIVE_COMMANDS.items():
-        archive = _add(commands, name, _archive, f"{what} (on the running cluster)", add_help=False)
-        archive.add_argument("arguments", nargs=argparse.REMAINDER)
+        commands.add_parser(name, help=f"{what} (on the running cluster)")
     return whole
 
 
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    action: Action,
-    what: str,
-    *,
-    add_help: bool = True,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, action: Action, what: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", add_help=add_help)
+    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
     command.set_defaults(action=action)
     return command
 
@@ -81,9 +75,12 @@ def _provision(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 done, 1 failed with a sentence on standard error, 130 interrupted."""
-    options = parser().parse_args(arguments)
-    action: Action = options.action
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if given and given[0] in ARCHIVE_COMMANDS:  # its options, --help too, are the product's own to read
+            return _archive(given)
+        options = parser().parse_args(given)
+        action: Action = options.action
         return action(options)
     except (SetupError, RuntimeError) as error:
         print(f"mars: {error}", file=sys.stderr)
@@ -154,7 +151,7 @@ def _test(options: argparse.Namespace) -> int:
     return suite.run_tests(options.unit, options.pytest)
 
 
-def _archive(options: argparse.Namespace) -> int:
+def _archive(given: Sequence[str]) -> int:
     from mm_hack import access, places, release
 
-    return access.run_command(release.kubectl(places.NAMESPACE), [options.command, *options.arguments])
+    return access.run_command(release.kubectl(os.environ.get("MARS_NAMESPACE", places.NAMESPACE)), given)
