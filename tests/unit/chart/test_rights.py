@@ -1,0 +1,47 @@
+"""What the release may do to the cluster."""
+
+from collections.abc import Callable
+
+from .conftest import VARIANTS
+from .objects import Object, named
+
+
+def test_rights_end_at_the_namespace(render: Callable[..., list[Object]]) -> None:
+    for name in ("default", "strimzi", "team", "external"):
+        kinds = {one["kind"] for one in render(*VARIANTS[name])}
+        assert not kinds & {"ClusterRole", "ClusterRoleBinding"}, name
+
+
+def test_the_operator_may_what_it_does(render: Callable[..., list[Object]]) -> None:
+    rules = named(render(), "Role", "mars-operator")["rules"]
+    allowed = {
+        (group, resource, verb): rule.get("resourceNames")
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert not [what for what in allowed if "*" in what]
+    assert not [what for what in allowed if what[1] in ("secrets", "pods/exec", "serviceaccounts", "roles")]
+    assert allowed["", "configmaps", "patch"] == ["mars-operator-gate"]
+    assert allowed["apps", "deployments", "get"] == ["mars-operator"]
+    for verb in ("get", "list", "watch", "create", "patch", "delete"):
+        assert ("batch", "jobs", verb) in allowed
+        assert ("martian-moments.io", "ingestionplans", verb) in allowed
+    assert ("", "pods", "delete") not in allowed
+
+
+def test_roles_for_people_are_aggregated_where_wanted(render: Callable[..., list[Object]]) -> None:
+    objects = render(*VARIANTS["everything"])
+    view = named(objects, "ClusterRole", "mars-mars-ingestionplans-view")
+    edit = named(objects, "ClusterRole", "mars-mars-ingestionplans-edit")
+    assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+    assert view["rules"][0]["verbs"] == ["get", "list", "watch"]
+    assert {"create", "delete"} <= set(edit["rules"][0]["verbs"])
+
+
+def test_the_crd_outlives_the_release_and_may_be_left_out(render: Callable[..., list[Object]]) -> None:
+    crd = named(render(), "CustomResourceDefinition", "ingestionplans.martian-moments.io")
+    assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    kinds = {one["kind"] for one in render("--set=crds.install=false")}
+    assert "CustomResourceDefinition" not in kinds

@@ -1,0 +1,184 @@
+"""What the chart tells the processes, read as the processes read it."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from mm_cli.setup_bucket import DEFAULT_ARN
+from mm_contracts.connections import kafka_settings, warehouse_arguments
+from mm_contracts.sources import Sources
+from mm_contracts.topics import TOPICS, dead_letter_topic
+from mm_operator.core.settings import OperatorSettings
+
+from .conftest import EXTERNAL, VARIANTS, helm_template
+from .objects import Object, containers, named, pod_templates
+
+
+def _env(objects: list[Object]) -> dict[str, str]:
+    return dict(named(objects, "ConfigMap", "mars-env")["data"])
+
+
+def _settings(objects: list[Object]) -> OperatorSettings:
+    return OperatorSettings.model_validate_json(named(objects, "ConfigMap", "mars-operator")["data"]["operator.json"])
+
+
+def test_the_operator_reads_its_settings(variant: list[Object]) -> None:
+    settings = _settings(variant)
+    assert settings.name_prefix == "mars"
+    assert settings.owner_deployment == named(variant, "Deployment", "mars-operator")["metadata"]["name"]
+    assert settings.service_account_name == named(variant, "ServiceAccount", "mars-jobs")["metadata"]["name"]
+    assert settings.bucket == _env(variant)["S3_BUCKET"]
+    # Fields of the model that the chart leaves to their defaults are few and known.
+    assert OperatorSettings.model_fields.keys() - settings.model_fields_set <= {"namespace"}
+
+
+def test_the_source_is_read(variant: list[Object]) -> None:
+    text = named(variant, "ConfigMap", "mars-sources")["data"]["sources.json"]
+    name, source = Sources.model_validate_json(text).pick("")
+    assert source.base_url.startswith("http")
+    assert name in ("simulator", "nebulum")
+
+
+def test_own_sources_stand_beside_the_simulator(render: Callable[..., list[Object]]) -> None:
+    objects = render("--set=source.sources.mine.baseUrl=https://photos.example.org/api/v1", "--set=source.default=mine")
+    sources = Sources.model_validate_json(named(objects, "ConfigMap", "mars-sources")["data"]["sources.json"])
+    assert set(sources.sources) == {"simulator", "mine"}
+    assert sources.pick("")[0] == "mine"
+
+
+def test_clients_find_embedded_parts(render: Callable[..., list[Object]]) -> None:
+    objects = render()
+    env = _env(objects)
+    secret = {
+        key: base64.b64decode(value).decode()
+        for key, value in named(objects, "Secret", "mars-warehouse")["data"].items()
+    }
+    arguments = warehouse_arguments(env | secret)
+    assert (arguments["host"], arguments["port"]) == ("mars-warehouse", 8080)
+    assert len(arguments["password"]) == 32
+    assert kafka_settings(env) == {"bootstrap.servers": "mars-kafka:9092"}
+    for host in ("mars-warehouse", "mars-kafka", "mars-minio", "mars-simulator", "mars-operator"):
+        assert named(objects, "Service", host)
+
+
+def test_clients_prove_themselves_to_strimzis_kafka(render: Callable[..., list[Object]]) -> None:
+    objects = render(*VARIANTS["strimzi"])
+    settings = kafka_settings(_env(objects))
+    assert settings == {
+        "bootstrap.servers": "mars-kafka-bootstrap:9093",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "ssl.ca.location": "/etc/martian-moments-kafka/ca.crt",
+    }
+    users = {one["metadata"]["name"] for one in objects if one["kind"] == "KafkaUser"}
+    for name, template in pod_templates(objects):
+        for container in containers(template):
+            names = [
+                one["valueFrom"]["secretKeyRef"]["name"]
+                for one in container.get("env", [])
+                if "PASSWORD" in one["name"] and "KAFKA" in one["name"]
+            ]
+            assert set(names) <= users, name
+    kafka_jobs = _settings(objects).jobs.load
+    assert {"name": "KAFKA_USERNAME", "value": "mars-kafka-jobs"} in kafka_jobs.env
+    assert any(volume["name"] == "kafka-ca" for volume in kafka_jobs.volumes)
+
+
+def test_a_key_pair_is_a_file_and_no_variable(render: Callable[..., list[Object]]) -> None:
+    load = _settings(render(*VARIANTS["external"])).jobs.load
+    names = {one["name"] for one in load.env}
+    assert "SNOWFLAKE_PRIVATE_KEY_PATH" in names
+    assert not names & {"SNOWFLAKE_PASSWORD", "SNOWFLAKE_PRIVATE_KEY"}
+    assert {
+        "name": "snowflake-key",
+        "mountPath": "/etc/martian-moments-snowflake",
+        "readOnly": True,
+    } in load.volume_mounts
+
+
+def test_each_job_gets_the_secrets_of_its_work_alone(render: Callable[..., list[Object]]) -> None:
+    jobs = _settings(render()).jobs
+
+    def secrets(kind: str) -> set[str]:
+        job = jobs.of(kind)  # type: ignore[arg-type]
+        by_key = {one["valueFrom"]["secretKeyRef"]["name"] for one in job.env if "valueFrom" in one}
+        return by_key | {one["secretRef"]["name"] for one in job.env_from if "secretRef" in one}
+
+    assert secrets("ingest") == {"mars-minio", "mars-source"}
+    assert secrets("load") == {"mars-minio", "mars-warehouse"}
+    assert secrets("transform") == {"mars-warehouse"}
+
+
+def test_the_operator_pod_holds_no_secret(render: Callable[..., list[Object]]) -> None:
+    for name in ("default", "external"):
+        template = named(render(*VARIANTS[name]), "Deployment", "mars-operator")["spec"]["template"]
+        held = {
+            one["valueFrom"]["secretKeyRef"]["name"]
+            for container in containers(template)
+            for one in container.get("env", [])
+            if "secretKeyRef" in one.get("valueFrom", {})
+        }
+        assert held == ({"my-kafka"} if name == "external" else set())
+
+
+def test_no_secret_lies_in_a_config_map(render: Callable[..., list[Object]]) -> None:
+    objects = render()
+    hidden = [
+        base64.b64decode(value).decode()
+        for one in objects
+        if one["kind"] == "Secret"
+        for key, value in one["data"].items()
+        if key != "SNOWFLAKE_USER"
+    ]
+    assert len(hidden) == 4
+    assert all(len(secret) >= 20 for secret in hidden)
+    told = "".join(text for one in objects if one["kind"] == "ConfigMap" for text in one["data"].values())
+    assert not [secret for secret in hidden if secret in told]
+
+
+def test_minio_reports_to_the_topic_that_the_bucket_names(render: Callable[..., list[Object]]) -> None:
+    objects = render()
+    (minio,) = named(objects, "StatefulSet", "mars-minio")["spec"]["template"]["spec"]["containers"]
+    env = {one["name"]: one.get("value") for one in minio["env"]}
+    assert env["MINIO_NOTIFY_KAFKA_TOPIC_MARS"] in TOPICS
+    assert env["MINIO_NOTIFY_KAFKA_BROKERS_MARS"] == "mars-kafka:9092"
+    steps = containers(named(objects, "Job", "mars-setup")["spec"]["template"])
+    (bucket,) = [step for step in steps if step["name"] == "bucket"]
+    assert f"--arn={DEFAULT_ARN}" in bucket["args"]
+
+
+def test_strimzi_makes_the_topics_of_the_contracts(render: Callable[..., list[Object]]) -> None:
+    topics = {one["metadata"]["name"] for one in render(*VARIANTS["strimzi"]) if one["kind"] == "KafkaTopic"}
+    assert topics == {name for topic in TOPICS for name in (topic, dead_letter_topic(topic))}
+
+
+REFUSALS = {
+    "kafka.external.bootstrapServers": ("--set=kafka.provider=external",),
+    "kafka.external.existingSecret": (
+        "--set=kafka.provider=external", "--set=kafka.external.bootstrapServers=a:1",
+        "--set=kafka.external.securityProtocol=SASL_SSL",
+    ),
+    "minio.existingSecret": ("--set=minio.provider=external",),
+    "warehouse.existingSecret": (
+        "--set=warehouse.provider=snowflake", "--set=warehouse.snowflake.account=a",
+    ),
+    "warehouse.snowflake.account": ("--set=warehouse.provider=snowflake", "--set=warehouse.existingSecret=a"),
+    "there is no source": ("--set=simulator.enabled=false",),
+    'there is no source "nasa"': ("--set=source.default=nasa",),
+    "maxConcurentJobs": ("--set=operator.maxConcurentJobs=2",),
+    "/kafka/provider": ("--set=kafka.provider=redpanda",),
+    "/pod/runAsUser": ("--set=pod.runAsUser=0",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", sorted(REFUSALS))
+def test_values_that_cannot_work_are_refused_by_name(said: str) -> None:
+    answer = helm_template(*REFUSALS[said])
+    assert answer.returncode != 0
+    assert said in answer.stderr
+
+
+def test_external_parts_leave_nothing_of_their_own(render: Callable[..., list[Object]]) -> None:
+    objects = render(*EXTERNAL)
+    assert not [one for one in objects if one["kind"] == "StatefulSet"]
+    assert [one["metadata"]["name"] for one in objects if one["kind"] == "Secret"] == ["mars-source"]
