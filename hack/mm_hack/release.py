@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from mm_hack import tools
+from mm_hack import app, tools
 from mm_hack.places import CONTEXT, RELEASE, REPO
 
 CHART = REPO / "charts" / "martian-moments"
@@ -51,7 +51,8 @@ def install(namespace: str, profile: str, extra: Sequence[str] = ()) -> None:
     _make_namespace(namespace)
     command = [
         *helm(namespace), "upgrade", "--install", RELEASE, str(CHART),
-        "--values", str(CHART / f"values-{profile}.yaml"), "--timeout", "10m", "--wait", *extra,
+        "--values", str(CHART / f"values-{profile}.yaml"), "--timeout", "10m", "--wait",
+        "--set", f"image.tag={app.content_name().partition(':')[2]}", *extra,
     ]  # fmt: skip
     try:
         _run(command)
