@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mm_simulator.shell.app import Simulator
 
 PREFIX = "/__sim"
+_MOST_SOLS = 99_999
 
 
 def _problem(text: str, status: int = 400) -> Response:
@@ -36,7 +37,10 @@ def _sols(text: str) -> frozenset[int]:
     found: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        found.update(range(int(first), int(last if dash else first) + 1))
+        begin, end = int(first), int(last if dash else first)
+        if not 0 <= begin <= end <= _MOST_SOLS:
+            raise ValueError(f"sols go from 0 to {_MOST_SOLS}, not {part!r}")
+        found.update(range(begin, end + 1))
     return frozenset(found)
 
 

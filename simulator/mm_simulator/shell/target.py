@@ -27,7 +27,12 @@ _LAYER = re.compile(
     r"/(?P<site>M20|MSL)/Layers/json/(?P=site)_(?P<layer>traverse|waypoints|waypoints_current)\.json"
 )
 _SITES = {"M20": "Perseverance", "MSL": "Curiosity"}
-_IMAGES = ("/mars2020-raw-images/", "/msl-raw-images/", "/mer/gallery/")
+_IMAGES = (
+    (re.compile(r"/mars2020-raw-images/pub/ods/surface/sol/(\d{5})/.+"), "Perseverance"),
+    (re.compile(r"/msl-raw-images/(?:msss|proj/msl/redops/ods/surface/sol)/(\d{5})/.+"), "Curiosity"),
+    (re.compile(r"/mer/gallery/all/1/[a-z]/(\d{3,4})/.+"), "Opportunity"),
+    (re.compile(r"/mer/gallery/all/2/[a-z]/(\d{3,4})/.+"), "Spirit"),
+)
 _INTEGER = re.compile(r"\s*([+-]?\d+(?:_\d+)*)")
 
 
@@ -66,8 +71,9 @@ def classify(path: str, query_string: bytes) -> Target:
             return Target("mmgis", path, None, None, query)
         kind = "traverse" if match["layer"] == "traverse" else "waypoints"
         return Target(kind, match["layer"], _SITES[match["site"]], None, query)
-    if path.startswith(_IMAGES):
-        return Target("image", path, None, None, query)
+    for pattern, rover in _IMAGES:
+        if image := pattern.fullmatch(path):
+            return Target("image", path, rover, int(image[1]), query)
     return Target("other", path, None, None, query)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from mm_simulator.core.timebase import parse_instant
 from mm_simulator.core.world import World
 from mm_simulator.settings import Settings
 from mm_simulator.shell.app import Simulator
@@ -67,6 +68,12 @@ class Api:
 def world() -> World:
     """The history of the default seed."""
     return World(Settings().seed, Settings().now)
+
+
+@pytest.fixture(scope="session")
+def longer() -> World:
+    """The same history, built a year further."""
+    return World(Settings().seed, parse_instant("2026-09-01T00:00:00Z"))
 
 
 def build(world: World, **changes: Any) -> Api:

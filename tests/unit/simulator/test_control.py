@@ -143,4 +143,5 @@ def test_more_sols_can_be_shown(tiny: Any) -> None:
 
 def test_sols_that_cannot_be_read_are_told(tiny: Any) -> None:
     assert "Zhurong" in tiny.client.post("/__sim/sols", json={"Zhurong": "1"}).json()["error"]
-    assert tiny.client.post("/__sim/sols", json={"Spirit": "one"}).status_code == 400
+    for wrong in ("one", "0-999999999", "5-2", "-1"):
+        assert tiny.client.post("/__sim/sols", json={"Spirit": wrong}).status_code == 400

@@ -9,14 +9,14 @@ import pytest
 
 V1 = "/mars-photos/api/v1"
 ROVER = f"{V1}/rovers/nope"  # a good key reaches the application, which answers 400
-MISSING = b'{"error":{"code":"API_KEY_MISSING","message":"No api_key was supplied. Get one at https://api.nasa.gov:443"}}'
-INVALID = (
-    b'{"error":{"code":"API_KEY_INVALID",'
-    b'"message":"An invalid api_key was supplied. Get one at https://api.nasa.gov:443"}}'
-)  # fmt: skip
+MISSING = (
+    b'{"error":{"code":"API_KEY_MISSING",'
+    b'"message":"No api_key was supplied. Get one at https://api.nasa.gov:443"}}'
+)
+INVALID = MISSING.replace(b"MISSING", b"INVALID").replace(b"No api_key", b"An invalid api_key")
 OVER = (
-    b'{"error":{"code":"OVER_RATE_LIMIT","message":"You have exceeded your rate limit. Try again later or contact us at '
-    b'https://api.nasa.gov:443/contact/ for assistance"}}'
+    b'{"error":{"code":"OVER_RATE_LIMIT","message":"You have exceeded your rate limit. Try again later or '
+    b'contact us at https://api.nasa.gov:443/contact/ for assistance"}}'
 )
 
 

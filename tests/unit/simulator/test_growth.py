@@ -12,6 +12,8 @@ from mm_simulator.core.facts import ROVERS
 from mm_simulator.core.rand import Rand
 from mm_simulator.core.release import first_seen, released
 from mm_simulator.core.timebase import CLOCKS, parse_instant
+from mm_simulator.core.world import World
+from mm_simulator.shell import app as app_module
 
 SOL = 1640
 HOUR = 3600.0
@@ -75,11 +77,19 @@ def test_rovers_that_are_silent_do_not_change(growing: Any) -> None:
     assert growing.manifest("spirit") == before
 
 
-def test_a_clock_past_the_horizon_builds_on(growing: Any) -> None:
-    growing.simulator.move_clock(parse_instant("2027-01-01T00:00:00Z"), None)
+def test_a_clock_past_the_horizon_builds_on(
+    growing: Any, longer: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(app_module, "World", lambda _, until: asked.append(until) or longer)
+    later = parse_instant("2026-09-01T00:00:00Z")
+    growing.simulator.move_clock(later, None)
     manifest = growing.manifest("perseverance")
-    assert manifest["max_sol"] > 2000
-    assert growing.photos("perseverance", sol=manifest["max_sol"])
+    assert asked == [later]
+    assert manifest["max_sol"] > 1950
+    assert (
+        len(growing.photos("perseverance", sol=manifest["max_sol"])) == manifest["photos"][-1]["total_photos"]
+    )
 
 
 def test_a_clock_at_the_beginning_shows_little(make: Callable[..., Any]) -> None:
