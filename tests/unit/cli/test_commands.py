@@ -1,0 +1,186 @@
+"""The command line without servers: what it publishes, how it words its answers, and how it ends."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from mm_cli import letters, main, schedule, status, trace
+from mm_cli.errors import CliError
+from mm_cli.kafka_session import Message
+from mm_cli.tables import table
+from mm_contracts.messages import parse_schedule
+from mm_contracts.topics import TOPICS
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "rovers", "sols", "tasks"),
+    [
+        ("photos", ["curiosity"], "0-1,7", [("Curiosity", 0), ("Curiosity", 1), ("Curiosity", 7)]),
+        ("manifests", [], "", [(name, None) for name in ("Perseverance", "Curiosity", "Opportunity", "Spirit")]),
+        ("coordinates", [], "", [("Perseverance", None), ("Curiosity", None)]),
+        ("manifests", ["SPIRIT"], "", [("Spirit", None)]),
+    ],
+)
+def test_a_request_becomes_a_message_that_the_operator_takes(
+    dataset: str, rovers: list[str], sols: str, tasks: list[tuple[str, int | None]]
+) -> None:
+    ((name, value),) = schedule.messages_of(dataset, schedule.tasks_of(dataset, rovers, sols), "", "nasa", NOW)
+    parsed = parse_schedule(value)
+    assert [(task.rover_name, task.sol) for task in parsed.tasks] == tasks
+    assert (parsed.dataset, parsed.schedule_id, parsed.source) == (dataset, name, "nasa")
+    assert parsed.rejected == ()
+
+
+def test_a_given_id_is_kept_and_a_made_one_differs_with_time() -> None:
+    tasks = schedule.tasks_of("photos", ["Spirit"], "1")
+    assert schedule.messages_of("photos", tasks, "mine", "", NOW)[0][0] == "mine"
+    made = {schedule.messages_of("photos", tasks, "", "", moment)[0][0] for moment in (NOW, NOW.replace(second=6))}
+    assert len(made) == 2
+
+
+def test_very_many_tasks_become_several_messages() -> None:
+    tasks = schedule.tasks_of("photos", ["Curiosity"], "0-12000")
+    messages = schedule.messages_of("photos", tasks, "all", "", NOW)
+    assert [name for name, _ in messages] == ["all-1", "all-2", "all-3"]
+    assert sum(len(parse_schedule(value).tasks) for _, value in messages) == 12_001
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["schedule"], "photos need sols"),
+        (["schedule", "--sols", "5-1"], "runs backwards"),
+        (["schedule", "--rover", "Zhurong", "--sols", "1"], "unknown rover 'Zhurong'"),
+        (["schedule", "--dataset", "manifests", "--sols", "1"], "leave out --sols"),
+        (["schedule", "--dataset", "coordinates", "--rover", "Spirit"], "no coordinates of Spirit"),
+        (["schedule", "--sols", "1"], "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        (["dlq", "nothing"], "unknown topic 'nothing'"),
+        (["replay", TOPICS[0]], "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        (["status"], "SNOWFLAKE_ACCOUNT is not set"),
+        (["sql", "select 1"], "SNOWFLAKE_ACCOUNT is not set"),
+        (["sql", "-f", "/does/not/exist"], "cannot read /does/not/exist"),
+        (["sql", " ; "], "the statement is empty"),
+        (["trace", "mars"], "neither rover/sol"),
+        (["trace", "curiosity/1-2"], "not a rover and one sol"),
+        (["trace", "zhurong/1"], "unknown rover"),
+    ],
+)
+def test_wrong_use_is_told_in_a_sentence(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(arguments) == 64
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["schedule", "--dataset", "videos"], ["sql"]])
+def test_wrong_options_end_with_the_same_code(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(arguments) == 64
+    assert "usage: mars" in capsys.readouterr().err
+
+
+def test_a_server_that_is_away_is_told_by_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    assert main.run(["schedule", "--sols", "1", "--timeout", "1"]) == 69
+    assert main.run(["dlq", TOPICS[0], "--timeout", "0.5"]) == 69
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert all("127.0.0.1:1" in line for line in told)
+
+
+def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["schedule"], ["status"], ["sql"], ["trace"], ["dlq"], ["replay"], ["warehouse", "check"]):
+        assert main.run([*command, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert f"mars {' '.join(command)}" in text.partition("example")[2]
+
+
+def test_help_imports_no_client() -> None:
+    code = (
+        "import sys, json; from mm_cli.main import build_parser; build_parser().format_help();"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"snowflake", "confluent_kafka", "boto3", "pydantic"} & set(json.loads(answer.stdout))
+
+
+def _letter(offset: int, when: int, reason: str = "NotJson", topic: bytes = b"minio-events") -> Message:
+    headers = {
+        "dlq-topic": topic,
+        "dlq-partition": b"2",
+        "dlq-offset": str(offset).encode(),
+        "dlq-reason": reason.encode(),
+        "dlq-message": b"no json",
+        "traceparent": b"00-x",
+    }
+    return Message("minio-events.dlq", 0, offset, b"key", b"\xffvalue", headers, when)
+
+
+def test_a_replayed_letter_is_the_message_as_it_was() -> None:
+    topic, key, value, headers = letters.original(_letter(7, 1), "minio-events")
+    assert (topic, key, value, headers) == ("minio-events", b"key", b"\xffvalue", {"traceparent": b"00-x"})
+
+
+def test_the_newest_letters_oldest_first() -> None:
+    found = [_letter(1, 30), _letter(2, 10), _letter(3, 20, reason="BadMessage")]
+    assert [letter.offset for letter in letters.selected(found, 0)] == [2, 3, 1]
+    assert [letter.offset for letter in letters.selected(found, 2)] == [3, 1]
+    assert [letter.offset for letter in letters.selected(found, 0, "BadMessage")] == [3]
+
+
+def test_replay_says_what_it_would_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    published: list[Any] = []
+    monkeypatch.setattr("mm_cli.kafka_session.read_all", lambda *_: iter([_letter(1, 1), _letter(2, 2)]))
+    monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: published.extend(messages))
+    assert main.run(["replay", "minio-events", "--dry-run"]) == 0
+    assert published == []
+    assert "2 dead letters of minio-events; nothing was published" in capsys.readouterr().out
+    assert main.run(["replay", "minio-events", "--limit", "1"]) == 0
+    assert [(topic, value) for topic, _, value, _ in published] == [("minio-events", b"\xffvalue")]
+    assert main.run(["dlq", "minio-events", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [(line["offset"], line["reason"], line["partition"]) for line in lines] == [
+        ("1", "NotJson", "2"),
+        ("2", "NotJson", "2"),
+    ]
+
+
+def test_a_table() -> None:
+    text = table(("NAME", "N", "AT"), [("a", 12345, NOW), ("long name", None, None)])
+    assert text.splitlines() == [
+        "NAME            N  AT",
+        "---------  ------  -------------------",
+        "a          12,345  2026-01-02 03:04:05",
+        "long name",
+    ]
+    assert table(("A",), []).splitlines() == ["A", "-"]
+
+
+def _rover(name: str, **changes: int) -> dict[str, Any]:
+    numbers = {column.lower(): 2 for column in status.COLUMNS if column != "ROVER_NAME"}
+    return {"rover_name": name, **numbers, "gaps": 0, "gaps_due": 0, "gaps_waiting": 0, **changes}
+
+
+def test_complete_means_no_gap_and_every_promised_photo() -> None:
+    assert status.complete([_rover("Spirit"), _rover("Curiosity")])
+    assert not status.complete([_rover("Spirit", gaps=1)])
+    assert not status.complete([_rover("Spirit", photos_archived=1)])
+    assert not status.complete([])
+    assert status.totals([_rover("Spirit"), _rover("Curiosity", gaps=3)])["gaps"] == 3
+
+
+def test_what_can_be_traced() -> None:
+    assert trace.parse_subject("CURIOSITY/0012") == ("Curiosity", 12)
+    assert trace.parse_subject("A" * 32) == "a" * 32
+    with pytest.raises(CliError):
+        trace.parse_subject("a" * 31)

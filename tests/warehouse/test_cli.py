@@ -1,0 +1,71 @@
+"""The command line against the real embedded server."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from mm_cli import main
+from mm_jobs.common.log import Log
+
+from tests.warehouse.loads import TRACE, MemoryBucket, Topic, key_of, load, photos_document
+from tests.warehouse.server import Warehouse
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    running = Warehouse(tmp_path_factory.mktemp("cli-warehouse")).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(autouse=True)
+def _reach(server: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.env().items():
+        monkeypatch.setenv(name, value)
+
+
+def test_an_empty_warehouse_is_told_initialized_and_found_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["warehouse", "check"]) == 1
+    assert "MISSING  bronze tables: run `mars warehouse init`" in capsys.readouterr().out
+    for _ in range(2):
+        assert main.run(["warehouse", "init"]) == 0
+    assert main.run(["warehouse", "check"]) == 0
+    assert "MISSING" not in capsys.readouterr().out
+
+
+def test_a_wrong_password_is_told_at_login(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", "not-the-password")
+    assert main.run(["warehouse", "check"]) == 1
+    out = capsys.readouterr().out
+    assert "MISSING  login: cannot log in to the warehouse at 127.0.0.1:" in out
+    assert "not-the-password" not in out
+
+
+def test_rows_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["sql", "select 1 as ONE, 'x' as TEXT;"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["ONE  TEXT", "---  ----", "  1  x"]
+    assert main.run(["sql", "select 1 as ONE, null as NOTHING", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ONE": 1, "NOTHING": None}
+    assert main.run(["sql", "selec 1"]) == 64
+    assert "the warehouse refused" in capsys.readouterr().err
+
+
+def test_status_before_dbt_has_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["status"]) == 1
+    assert "dbt has not run" in capsys.readouterr().err
+
+
+def test_a_sols_way_is_found_by_rover_and_by_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    bucket = MemoryBucket()
+    stored = bucket.put(key_of("Curiosity", 1, 2), photos_document("Curiosity", 1, 2))
+    load(bucket, Topic(), Log("load", stream=io.StringIO()), stored, load_id="load-77")
+    assert main.run(["trace", "curiosity/2"]) == 0
+    out = capsys.readouterr().out
+    for part in (stored.key, "load-77", "the-plan", "complete", TRACE):
+        assert part in out
+    assert main.run(["trace", TRACE]) == 0
+    assert stored.key in capsys.readouterr().out
+    assert main.run(["trace", "curiosity/3"]) == 1
