@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--profile", choices=("demo", "tiny"), default="demo", help="how much there is to archive")
 
     test = _add(commands, "test", _test, "run the checks and all tests, on a cluster that it brings up if needed")
+    _provision(test)
     test.add_argument("--unit", action="store_true", help="checks and unit tests only: seconds, no cluster")
     test.add_argument("pytest", nargs="*", metavar="PYTEST_ARGUMENT", help="after --: handed to pytest")
 
@@ -148,7 +149,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _test(options: argparse.Namespace) -> int:
     from mm_hack import suite
 
-    return suite.run_tests(options.unit, options.pytest)
+    return suite.run_tests(options.unit, options.pytest, options.provision)
 
 
 def _archive(given: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from mm_hack import app, tools
 from mm_hack.places import CONTEXT, RELEASE, REPO
 
 CHART = REPO / "charts" / "martian-moments"
+CRDS = REPO / "crds"
 
 
 def kubectl(namespace: str) -> list[str]:
@@ -49,10 +50,12 @@ def install(namespace: str, profile: str, extra: Sequence[str] = ()) -> None:
         RuntimeError: helm gave up; the message holds its words and the pods that are not ready.
     """
     _make_namespace(namespace)
+    # One CRD serves the releases of all namespaces here, so none of them owns it.
+    _run([*kubectl(namespace), "apply", "--server-side", "--force-conflicts", "-f", str(CRDS)])
     command = [
         *helm(namespace), "upgrade", "--install", RELEASE, str(CHART),
         "--values", str(CHART / f"values-{profile}.yaml"), "--timeout", "10m", "--wait",
-        "--set", f"image.tag={app.content_name().partition(':')[2]}", *extra,
+        "--set", "crds.install=false", "--set", f"image.tag={app.content_name().partition(':')[2]}", *extra,
     ]  # fmt: skip
     try:
         _run(command)

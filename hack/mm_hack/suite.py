@@ -53,7 +53,7 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str =
         from mm_hack import up
         from mm_hack.progress import Progress
 
-        up.up("auto", Progress())
+        up.up(provision, Progress())
         environment["MARS_REQUIRE_CLUSTER"] = "1"
         selection = []
     command = [str(bin_folder / "python"), "-m", "pytest", *selection, *pytest_arguments]
