@@ -8,12 +8,12 @@ from typing import Final
 from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED
 from mm_contracts.sols import parse_sols
 
-from mm_operator.controller import read_status
 from mm_operator.core.observe import Job
 from mm_operator.core.reduce import expired
 from mm_operator.core.retention import deletable_ingest, deletable_others
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.kube import PAGE, ApiError, Kube
+from mm_operator.plans import read_status
 from mm_operator.store import Store
 
 log = logging.getLogger(__name__)

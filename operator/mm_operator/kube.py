@@ -144,7 +144,7 @@ class Kube:
         try:
             return await self.call("POST", resource, body=body), True
         except ApiError as error:
-            if error.status != 409 or error.reason == "Invalid":
+            if error.status != 409:
                 raise
             return await self.call("GET", resource, body["metadata"]["name"]), False
 

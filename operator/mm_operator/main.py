@@ -15,7 +15,7 @@ from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING
 
 from mm_operator import metrics
 from mm_operator.config import ConfigError, kafka_settings, load_settings, load_sources, operator_port
-from mm_operator.controller import Controller, read_status
+from mm_operator.controller import Controller
 from mm_operator.core.jobs import owner_reference
 from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
@@ -29,6 +29,7 @@ from mm_operator.kube import ApiError, Kube
 from mm_operator.loads import Loads
 from mm_operator.logs import set_up
 from mm_operator.observer import Observer
+from mm_operator.plans import read_status
 from mm_operator.schedules import Schedules
 from mm_operator.store import SELECTORS, Kind, Store
 from mm_operator.topics import Message, TopicReader
@@ -187,10 +188,11 @@ class Operator:
             message = await self._inboxes[topic].get()
             try:
                 await handle(message)
-            except Exception:
-                # Not done, so not committed: it is read again after a restart, which this asks for.
+            except Exception as error:
+                # A fault of ours that this message brings out: after a restart it would do so again, and for ever.
                 log.exception("a message of %s could not be handled", topic, extra={"topic": topic})
-                self.health.broken(f"messages of {topic}", f"{message.mark} could not be handled")
+                await self._dead_letters.put(message, "InternalError", f"the operator failed on it: {error!r}")
+                self._done(message.mark)
 
     async def _vital(self, part: Awaitable[None]) -> None:
         try:

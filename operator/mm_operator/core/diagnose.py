@@ -44,6 +44,11 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.NODE_LOST: "Nothing to do: it is tried again on another node.",
     Reason.QUOTA: "Raise the namespace's ResourceQuota, or lower parallelism.",
     Reason.CRASHED: "Look at the last log lines.",
+    Reason.SOL_NOT_PROMISED: "Nothing to do: the rover's manifest has no such sol.",
+    Reason.PHOTO_COUNT_MISMATCH: "Nothing to do: it is recorded, and looked at again with back-off.",
+    Reason.CAMERA_MISMATCH: "Nothing to do: it is recorded, and looked at again with back-off.",
+    Reason.GATE_UNREACHABLE: "Check that the operator runs and that Jobs may reach its service.",
+    Reason.KAFKA_ERROR: "Check that Kafka answers and that its topics exist.",
     Reason.UNKNOWN: "Look at the last log lines and at kubectl describe of the Job.",
 }
 _SECRET = re.compile(

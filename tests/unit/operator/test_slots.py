@@ -1,0 +1,56 @@
+"""Slots for Jobs, shared by all plans."""
+
+import random
+
+import pytest
+from mm_operator.core.slots import Contender, allocate, position
+
+
+def test_by_priority_then_age_within_the_limit() -> None:
+    plans = [Contender("young", 0, "2", 0, 9), Contender("old", 0, "1", 0, 9), Contender("first", 5, "3", 0, 2)]
+    assert allocate(1, plans) == {"first": 1, "young": 0, "old": 0}
+    assert allocate(4, plans) == {"first": 2, "old": 2, "young": 0}
+
+
+def test_what_is_active_counts_also_of_plans_that_want_nothing() -> None:
+    assert allocate(4, [Contender("a", 0, "1", 3, 0), Contender("b", 0, "2", 0, 9)]) == {"a": 0, "b": 1}
+    assert allocate(4, [Contender("a", 0, "1", 5, 1), Contender("b", 0, "2", 0, 9)]) == {"a": 0, "b": 0}
+
+
+def test_a_long_plan_does_not_starve_the_others() -> None:
+    long, short = Contender("long", 0, "1", 3, 99), Contender("short", 0, "2", 0, 1)
+    assert allocate(4, [long, short]) == {"long": 0, "short": 1}
+
+
+def test_with_one_slot_rank_decides_alone() -> None:
+    assert allocate(1, [Contender("a", 0, "1", 0, 5), Contender("b", 9, "2", 0, 5)]) == {"a": 0, "b": 1}
+
+
+def test_the_queue_is_told_in_order() -> None:
+    plans = [Contender("a", 0, "1", 4, 9), Contender("b", 0, "2", 0, 1), Contender("c", 1, "3", 0, 1)]
+    assert position("c", plans) == (1, 2)
+    assert position("b", plans) == (2, 2)
+    assert position("a", plans) == (0, 2)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_limit_holds_no_slot_is_wasted_and_every_plan_ends(seed: int) -> None:
+    chance = random.Random(seed)
+    limit = chance.randint(2, 6)
+    left = {f"p{n}": chance.randint(1, 12) for n in range(8)}
+    rank = {name: (chance.randint(-2, 2), str(chance.randint(0, 9))) for name in left}
+    active = dict.fromkeys(left, 0)
+    for _ in range(500):
+        plans = [Contender(name, *rank[name], active[name], left[name]) for name in left]
+        granted = allocate(limit, plans)
+        for name, count in granted.items():
+            assert count <= left[name]
+            active[name] += count
+            left[name] -= count
+        assert sum(active.values()) <= limit
+        assert sum(active.values()) == limit or not any(left.values())
+        running = [name for name in active if active[name]]
+        if not running:
+            break
+        active[chance.choice(running)] -= 1
+    assert not any(left.values())
