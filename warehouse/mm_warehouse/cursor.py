@@ -13,7 +13,9 @@ from mm_warehouse.dialect import merge as merges
 from mm_warehouse.dialect.arithmetic import check_divisors, keep_aggregate_arguments
 from mm_warehouse.dialect.comments import table_comment_sql
 from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
+from mm_warehouse.dialect.create_as import create_table_as, declare_not_null
 from mm_warehouse.dialect.flatten import flatten
+from mm_warehouse.dialect.inline_ctes import inline_flattened
 from mm_warehouse.dialect.json_paths import share_parsing
 from mm_warehouse.dialect.semi_structured import semi_structured
 from mm_warehouse.dialect.text import text_functions, variants_as_text
@@ -23,6 +25,7 @@ from mm_warehouse.transaction import TransactionalConnection
 # The cursor's chain of transforms looks these up in their package at each call and takes no substitutes.
 fakesnow.transforms.flatten = flatten
 fakesnow.transforms.numeric_agg_implicit_cast = keep_aggregate_arguments
+fakesnow.transforms.create_table_as = create_table_as
 
 
 Parameters = list[Any] | dict[str, Any] | None
@@ -88,10 +91,14 @@ class WarehouseCursor(FakeSnowflakeCursor):
             for part in self._transform_explode(expression):
                 translated = self.translate(part, params)
                 self._execute(translated, params if translated.find(exp.Placeholder) else None)
+                for sql in declare_not_null(translated):
+                    self.duck.execute(sql)
 
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
-        prepared = expression.transform(semi_structured, copy=False).transform(text_functions, copy=False)
+        prepared = (
+            inline_flattened(expression).transform(semi_structured, copy=False).transform(text_functions, copy=False)
+        )
         return variants_as_text(check_divisors(share_parsing(self._transform(prepared, params))))
 
     def _run_merge(self, expression: exp.Merge, params: Parameters) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from mm_warehouse.dialect.arithmetic import DIVISOR_MACRO
 from mm_warehouse.dialect.semi_structured import IS_OBJECT_MACRO, TYPEOF_MACRO
-from mm_warehouse.dialect.text import ARRAY_CONTAINS_MACRO, TEXT_MACRO, TRIM_MACROS, TRY_TIMESTAMP_MACRO
+from mm_warehouse.dialect.text import (
+    ARRAY_CONTAINS_MACRO,
+    ARRAY_TO_STRING_MACRO,
+    TEXT_MACRO,
+    TRIM_MACROS,
+    TRY_TIMESTAMP_MACRO,
+)
 
 _MACROS = (
     DIVISOR_MACRO,
     TYPEOF_MACRO,
     IS_OBJECT_MACRO,
     ARRAY_CONTAINS_MACRO,
+    ARRAY_TO_STRING_MACRO,
     TRY_TIMESTAMP_MACRO,
     TEXT_MACRO,
     *TRIM_MACROS,

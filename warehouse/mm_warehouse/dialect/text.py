@@ -36,6 +36,8 @@ def text_functions(node: Expr) -> Expr:
         return node
     if isinstance(node, exp.ToChar) and node.args.get("format") is not None:
         return _formatted(node)
+    if isinstance(node, exp.ArrayToString):
+        return exp.Anonymous(this="_mm_array_to_string", expressions=[node.this, node.expression])
     if isinstance(node, exp.ArrayContains):
         return exp.Anonymous(this="_mm_array_contains", expressions=[node.this, node.expression])
     return node
@@ -70,6 +72,11 @@ def _formatted(node: exp.ToChar) -> Expr:
 TEXT_MACRO = (
     "_mm_text(x)",
     "CASE WHEN typeof(x) = 'JSON' THEN json_extract_string(to_json(x), '$') ELSE CAST(x AS VARCHAR) END",
+)
+ARRAY_TO_STRING_MACRO = (
+    "_mm_array_to_string(a, separator)",
+    "array_to_string(list_transform(CAST(to_json(a) AS JSON[]), lambda x: coalesce(json_extract_string(x, '$'), '')), "
+    "separator)",
 )
 ARRAY_CONTAINS_MACRO = ("_mm_array_contains(a, v)", "list_contains(CAST(to_json(a) AS JSON[]), to_json(v))")
 TRIM_MACROS = tuple(
