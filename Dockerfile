@@ -35,15 +35,17 @@ ENV PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     MARS_DBT_DIR=/app/dbt
 COPY docker/install_rooms.py /app/build/
+# dbt's parsed state: a started pod parses nothing.
+COPY dbt /app/dbt
+RUN python3 /app/build/install_rooms.py dbt /app
 COPY contracts /app/rooms/contracts
 COPY cli /app/rooms/cli
 COPY simulator /app/rooms/simulator
 COPY warehouse /app/rooms/warehouse
 COPY operator /app/rooms/operator
 COPY jobs /app/rooms/jobs
-COPY dbt /app/dbt
-# Writes the console scripts, compiles to byte code and parses the dbt project: a started pod does neither.
-RUN python3 /app/build/install_rooms.py /app
+# Console scripts and byte code.
+RUN python3 /app/build/install_rooms.py rooms /app
 USER 10001:10001
 WORKDIR /tmp
 ENTRYPOINT ["/usr/bin/tini", "--"]

@@ -1,7 +1,8 @@
 """Install the project's own packages into the image: copy, console scripts, byte code, parsed dbt project.
 
-No build backend is needed, and only this small layer is made anew when code changes. ``install_rooms.py /app`` expects
-the rooms in ``/app/rooms`` and the environment of the dependencies in ``/app/venv``.
+No build backend is needed, and code changes renew only a small layer. ``install_rooms.py rooms /app`` expects
+the rooms in ``/app/rooms``, ``install_rooms.py dbt /app`` the project in ``/app/dbt``; both the dependencies in
+``/app/venv``.
 """
 
 import compileall
@@ -20,8 +21,8 @@ sys.exit({function}())
 """
 
 DBT_ENVIRONMENT = {
-    # dbt takes the parsed state only where these are the same at run time: they are the chart's embedded defaults. With
-    # others it parses again, which costs a few seconds a run and changes nothing else.
+    # Parsing needs a whole profile and no connection. The database is part of every parsed node: mm-transform takes the
+    # state where its own database is the same, and parses again where it is not.
     "SNOWFLAKE_ACCOUNT": "embedded",
     "SNOWFLAKE_USER": "mars",
     "SNOWFLAKE_PASSWORD": "not-used-for-parsing",
@@ -64,8 +65,8 @@ def parse_dbt(project: Path, bin_dir: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def main(app: Path) -> None:
-    """Install everything below ``app``."""
+def install_rooms(app: Path) -> None:
+    """Install the rooms that lie in ``app/rooms``."""
     code, bin_dir = app / "code", app / "venv/bin"
     code.mkdir()
     for room in sorted((app / "rooms").iterdir()):
@@ -73,9 +74,15 @@ def main(app: Path) -> None:
     shutil.rmtree(app / "rooms")
     if not compileall.compile_dir(code, quiet=1):
         sys.exit("some modules do not compile")
-    if (app / "dbt/dbt_project.yml").exists():
-        parse_dbt(app / "dbt", bin_dir)
+
+
+def main(step: str, app: Path) -> None:
+    """Install the dbt project or the rooms: two layers, of which a change renews one."""
+    if step == "dbt":
+        parse_dbt(app / "dbt", app / "venv/bin")
+    else:
+        install_rooms(app)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))
