@@ -1,6 +1,7 @@
 """Plain S3: read, write and list objects of the one bucket. boto3 costs half a second and is imported on first use."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,20 +53,6 @@ class Bucket:
             return Stored(answer["Body"].read(), answer["ETag"].strip('"'), dict(answer.get("Metadata", {})))
         return None  # unreachable: _errors either passes or raises; mypy cannot know
 
-    def size(self, key: str) -> tuple[int, str] | None:
-        """Return an object's size in bytes and its ETag, or None where there is none. Raises JobError."""
-        from botocore.exceptions import ClientError
-
-        with self._errors(f"look at {key}"):
-            try:
-                answer = self._s3().head_object(Bucket=self.name, Key=key)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                    return None
-                raise
-            return answer["ContentLength"], answer["ETag"].strip('"')
-        return None
-
     def list(self) -> Iterator[tuple[str, str, int]]:
         """Yield (key, ETag, size) of all objects in key order. Raises JobError."""
         with self._errors("list the bucket"):
@@ -75,6 +62,7 @@ class Bucket:
 
     def _s3(self) -> "S3Client":
         if self._client is None:
+            _skip_pyopenssl()
             import boto3
             from botocore.config import Config
 
@@ -106,3 +94,17 @@ class Bucket:
         except BotoCoreError as error:
             message = f"the object store did not {doing}: {error}; check that it runs and S3_ENDPOINT_URL is right"
             raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, message) from None
+
+
+def _skip_pyopenssl() -> None:
+    """Spare botocore an import that costs a quarter of its CPU and gives a name that urllib3 has itself.
+
+    botocore asks urllib3's pyOpenSSL bridge for the original SSL context class, or urllib3 where there is no bridge: it
+    is the same class. The bridge is there only because another client in the image needs pyOpenSSL.
+    """
+    if "urllib3.contrib.pyopenssl" not in sys.modules and "botocore.httpsession" not in sys.modules:
+        sys.modules["urllib3.contrib.pyopenssl"] = None  # type: ignore[assignment]
+        try:
+            import botocore.httpsession  # noqa: F401
+        finally:
+            del sys.modules["urllib3.contrib.pyopenssl"]

@@ -1,8 +1,10 @@
 """The load Job's body: find what is missing, load it group by group, and tell that it is loaded."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mm_contracts.batch import LoadSpec, ObjectRef
 from mm_contracts.messages import LoadedObject
@@ -17,6 +19,9 @@ from mm_jobs.load.documents import Loadable, NotOurs, key_problem, naive_utc, re
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry, Ledger
 from mm_jobs.load.writing import ROWS_PER_OBJECT, write
+
+_READ_AHEAD: Final = 3
+"""Objects that are read before they are needed: few, for each may hold megabytes."""
 
 
 class Store(Protocol):
@@ -86,8 +91,7 @@ class Load:
         return ours
 
     def _loadables(self, missing: list[ObjectRef], entries: dict[str, Entry]) -> Iterator[Loadable]:
-        for item in missing:
-            stored = self._store.get(item.key)
+        for item, stored in zip(missing, _prefetched(self._store, missing), strict=True):
             if stored is None:
                 self._counts["gone"] += 1
                 self._log.warning("object.gone", key=item.key)
@@ -152,3 +156,19 @@ class Load:
 def _first_other(found: list[ObjectRef], ours: list[ObjectRef]) -> str:
     known = set(ours)
     return next((item.key for item in found if item not in known), "")
+
+
+def _prefetched(store: Store, objects: list[ObjectRef]) -> Iterator[Stored | None]:
+    """Yield the objects' contents in order, a few of them read ahead while earlier ones are worked on."""
+    with ThreadPoolExecutor(max_workers=_READ_AHEAD) as pool:
+        reading: deque[Future[Stored | None]] = deque()
+        try:
+            for item in objects:
+                reading.append(pool.submit(store.get, item.key))
+                if len(reading) > _READ_AHEAD:
+                    yield reading.popleft().result()
+            while reading:
+                yield reading.popleft().result()
+        finally:
+            for future in reading:
+                future.cancel()
