@@ -12,12 +12,14 @@ from sqlglot import Expr, exp
 from mm_warehouse.dialect import merge as merges
 from mm_warehouse.dialect.arithmetic import check_divisors, keep_aggregate_arguments
 from mm_warehouse.dialect.comments import table_comment_sql
+from mm_warehouse.dialect.constraints import drop_keys
 from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
 from mm_warehouse.dialect.create_as import create_table_as, declare_not_null
 from mm_warehouse.dialect.flatten import flatten
 from mm_warehouse.dialect.inline_ctes import inline_flattened
 from mm_warehouse.dialect.json_paths import share_parsing
 from mm_warehouse.dialect.semi_structured import semi_structured
+from mm_warehouse.dialect.strict import refuse_untranslatable
 from mm_warehouse.dialect.text import text_functions, variants_as_text
 from mm_warehouse.results import Description
 from mm_warehouse.transaction import TransactionalConnection
@@ -97,9 +99,12 @@ class WarehouseCursor(FakeSnowflakeCursor):
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
         prepared = (
-            inline_flattened(expression).transform(semi_structured, copy=False).transform(text_functions, copy=False)
+            inline_flattened(drop_keys(expression))
+            .transform(semi_structured, copy=False)
+            .transform(text_functions, copy=False)
         )
-        return variants_as_text(check_divisors(share_parsing(self._transform(prepared, params))))
+        translated = variants_as_text(check_divisors(share_parsing(self._transform(prepared, params))))
+        return refuse_untranslatable(translated)
 
     def _run_merge(self, expression: exp.Merge, params: Parameters) -> None:
         kinds = merges.branches(expression)
