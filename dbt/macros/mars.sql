@@ -23,7 +23,7 @@
 
 {#- UTC timestamp, to the millisecond, of a Unix time. -#}
 {% macro unix_to_timestamp(unix) -%}
-    dateadd('millisecond', round({{ unix }} * 1000)::integer, '1970-01-01'::timestamp_ntz)
+    dateadd('millisecond', round(({{ unix }}) * 1000)::integer, '1970-01-01'::timestamp_ntz)
 {%- endmacro %}
 
 {#- Names of a VARIANT array of plain names, joined by commas, in its order; null for a missing or null array. -#}

@@ -5,6 +5,7 @@
         unique_key=['source', 'photo_id'],
         meta={'support_column': 'object_key'},
         on_schema_change='fail',
+        cluster_by=['rover_name', 'sol'],
         tags=['loop'],
     )
 }}

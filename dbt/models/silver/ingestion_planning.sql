@@ -3,6 +3,7 @@
 {%- set backoff = var('planning_backoff_seconds') | int -%}
 {%- set backoff_max = var('planning_backoff_max_seconds') | int -%}
 {%- set settle = var('planning_settle_seconds', backoff) | int -%}
+{%- set lease = var('planning_lease_seconds') | int -%}
 {%- set newest = var('planning_newest_sols') | int %}
 
 -- A view, so that it is true at any moment: whether a gap is due depends on the clock, and its attempts on a ledger that is
@@ -127,6 +128,9 @@ schedules as (
 
 ),
 
+-- A sol that was asked for and has no outcome since is in flight: its plan may wait or run for long and retries by itself, so
+-- the planner keeps off until the lease ends. The wait after an outcome doubles with each attempt; an answer that
+-- is whole and twice the same is not asked for again before the longest wait.
 timed as (
 
     select
@@ -137,13 +141,15 @@ timed as (
             when schedules.attempts is null and histories.grown_after is not null
                 then dateadd('second', {{ settle }}, histories.grown_after)
             when schedules.attempts is null then null
+            when histories.last_outcome_at is null or histories.last_outcome_at < schedules.last_attempt_at
+                then dateadd('second', {{ lease }}, schedules.last_attempt_at)
             when histories.is_stable
-                then dateadd('second', {{ backoff_max }}, schedules.last_attempt_at)
+                then dateadd('second', {{ backoff_max }}, histories.last_outcome_at)
             else
                 dateadd(
                     'second',
                     least({{ backoff }} * power(2, least(schedules.attempts - 1, 30)), {{ backoff_max }})::integer,
-                    schedules.last_attempt_at
+                    histories.last_outcome_at
                 )
         end as next_attempt_at,
         case

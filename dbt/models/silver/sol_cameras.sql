@@ -5,6 +5,7 @@
         unique_key=['source', 'rover_name', 'sol', 'camera_name'],
         meta={'support_column': 'photos'},
         on_schema_change='fail',
+        cluster_by=['rover_name', 'sol'],
         tags=['loop'],
         post_hook=[
             "delete from {{ ref('sol_outcomes') }} where status = 'withdrawn'",

@@ -4,6 +4,7 @@
         incremental_strategy='merge',
         unique_key=['object_key', 'sol'],
         on_schema_change='fail',
+        cluster_by=['rover_name', 'sol'],
         tags=['loop'],
     )
 }}

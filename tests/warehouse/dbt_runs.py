@@ -1,0 +1,91 @@
+"""The project's models run as the transform Job runs them: dbt in this process, against a real server of the test's own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dbt.cli.main import dbtRunner
+
+from tests.warehouse.bronze import DDL, Batch, put
+from tests.warehouse.server import Warehouse
+
+PROJECT = Path(__file__).parents[2] / "dbt"
+
+
+class Dbt:
+    """dbt over one server; ``rows`` looks at what it made."""
+
+    def __init__(self, warehouse: Warehouse, directory: Path) -> None:
+        self._environment = warehouse.env() | {
+            "DBT_TARGET_PATH": str(directory / "target"),
+            "DBT_LOG_PATH": str(directory / "logs"),
+            "DBT_THREADS": "2",
+        }
+        self._manifest: Any = None  # parsed once: it costs a second each time
+        self._connection = warehouse.connect(paramstyle="qmark")
+        self.cursor = self._connection.cursor()
+        for statement in DDL:
+            self.cursor.execute(statement)
+
+    def __call__(self, *arguments: str, fails: bool = False) -> dict[str, str]:
+        """Run a dbt command and give each node's name and status; a failure that is not expected raises."""
+        command = [*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+        with _environment(self._environment):
+            if self._manifest is None:
+                self._manifest = dbtRunner().invoke(["parse", *command[len(arguments) :]]).result
+            outcome = dbtRunner(manifest=self._manifest).invoke(command)
+        results: Any = getattr(outcome.result, "results", [])
+        told = [f"{r.node.name}: {r.status} {r.message}" for r in results if r.status not in ("success", "pass")]
+        assert outcome.success is not fails, f"dbt {' '.join(arguments)}: {outcome.exception} {told}"
+        return {r.node.name: str(r.status) for r in results}
+
+    def put(self, *batches: Batch) -> None:
+        """Write objects' rows to bronze."""
+        for batch in batches:
+            put(self.cursor, batch)
+
+    def clear(self) -> None:
+        """Take every object out of bronze."""
+        for table in ("RAW_PHOTO_RESPONSE", "RAW_MANIFEST_RESPONSE", "RAW_COORDINATE_RESPONSE", "SCHEDULE_LEDGER"):
+            self.cursor.execute(f"delete from BRONZE.{table}")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """A query's rows."""
+        return self.cursor.execute(query).fetchall()  # type: ignore[union-attr, return-value]
+
+    def table(self, name: str) -> list[tuple[Any, ...]]:
+        """All rows of a table in an order of their own."""
+        return sorted(self.rows(f"select * from {name}"), key=repr)
+
+    def close(self) -> None:
+        """Close the connection that looks."""
+        self._connection.close()
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Dbt]:
+    """A fresh server and dbt over it."""
+    warehouse = Warehouse(directory / "warehouse")
+    try:
+        dbt = Dbt(warehouse.start(), directory)
+        yield dbt
+        dbt.close()
+    finally:
+        if warehouse.process.poll() is None:
+            warehouse.kill()
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    former = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,152 @@
+"""Whatever order objects come in, and however often, the rows are those of a full refresh."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.warehouse.bronze import Batch, Source, coordinates_batch, failed, later, manifest_batch, outcome, photo, photo_batch
+from tests.warehouse.dbt_runs import Dbt, running
+
+TABLES = (
+    "SILVER.SOL_OUTCOMES",
+    "SILVER.FACT_PHOTOS",
+    "SILVER.SOL_CAMERAS",
+    "SILVER.DIM_CAMERAS",
+    "SILVER.DIM_ROVERS",
+    "SILVER.FACT_PATH",
+    "SILVER.INGESTION_PLANNING",
+    "GOLD.ROVER_SUMMARY",
+    "GOLD.PHOTO_COUNTS",
+    "GOLD.DAILY_ACTIVITY",
+    "GOLD.PHOTO_TRAVEL_CORRELATION",
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
+    with running(tmp_path_factory.mktemp("dbt")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def dbt(server: Dbt) -> Dbt:
+    """Bronze is empty; silver still holds what the test before has built, and has to let go of it."""
+    server.clear()
+    return server
+
+
+def state(dbt: Dbt) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: dbt.table(name) for name in TABLES}
+
+
+def assert_as_refreshed(dbt: Dbt) -> None:
+    """The tables hold what a full refresh makes of the same bronze, row by row."""
+    dbt("run", "--exclude", "tag:loop")
+    grown = state(dbt)
+    dbt("run", "--full-refresh")
+    refreshed = state(dbt)
+    for name in TABLES:
+        assert grown[name] == refreshed[name], name
+
+
+def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh(dbt: Dbt) -> None:
+    source = Source("tiny")
+    first, second, third = "2025-10-07T12:00:00", "2025-10-07T12:10:00", "2025-10-07T12:20:00"
+    dbt.put(*(manifest_batch(rover, manifest, first) for rover, manifest in source.manifests.items()))
+    dbt("run")
+    assert {row[0] for row in dbt.rows("select distinct STATUS from SILVER.INGESTION_PLANNING")} == {"MISSING_SOL"}
+
+    # A batch with one failed sol, then its retry: the same key, another ETag.
+    whole = source.batch("Perseverance", [0, 1], second, name="retried")
+    photos = [p for p in whole.arrays["PHOTOS"] if p["sol"] == 0]
+    broken = later(whole, first, PHOTOS=photos, SOLS=[whole.arrays["SOLS"][0], failed(1, "SourceError", first)])
+    dbt.put(broken, coordinates_batch("Perseverance", source.features("Perseverance"), first))
+    dbt("run")
+    gaps = "select SOL, STATUS, REASON from SILVER.INGESTION_PLANNING where ROVER_NAME = 'Perseverance' and SOL < 2"
+    assert dbt.rows(gaps) == [(1, "MISSING_SOL", "SourceError")]
+    dbt.put(whole)
+    dbt("run")
+    assert dbt.rows(gaps) == []
+
+    # Two objects of one second; one that was made before all others and is loaded last, with a photo that is gone since.
+    sols = source.batch("Perseverance", [14, 15], second, name="a"), source.batch("Perseverance", [15, 16], second, name="b")
+    gone = photo(999_999, 0, "Perseverance", "NEW_CAMERA", "https://x/NLF_0000_0666954826_140ECM_N0030000NCAM00001_04_195J02_1200.jpg")
+    stale = photo_batch("Perseverance", [outcome(0, None, [gone], first) | {"status": "mismatch"}], [gone], first, "late")
+    dbt.put(*sols)
+    dbt("run")
+    dbt.put(stale)
+    dbt("run")
+    listed = "select PHOTO_ID, IS_LISTED from SILVER.FACT_PHOTOS where PHOTO_ID = 999999"
+    assert dbt.rows(listed) == [(999_999, False)]
+    assert dbt.rows(gaps) == [], "an older answer changes nothing that a newer one said"
+
+    # The object that alone told of sol 16 is replaced by one that does not; another object leaves bronze altogether.
+    only_15 = [p for p in sols[1].arrays["PHOTOS"] if p["sol"] == 15]
+    dbt.put(later(sols[1], third, PHOTOS=only_15, SOLS=sols[1].arrays["SOLS"][:1]))
+    dbt.cursor.execute("delete from BRONZE.RAW_PHOTO_RESPONSE where OBJECT_KEY = ?", (stale.key,))
+    dbt("run")
+    assert dbt.rows("select count(*) from SILVER.FACT_PHOTOS where SOL = 16") == [(0,)]
+    assert dbt.rows(listed) == []
+    assert dbt.rows("select count(*) from SILVER.SOL_OUTCOMES where IS_PENDING or STATUS = 'withdrawn'") == [(0,)]
+
+    dbt.put(source.batch("Curiosity", [0, 1], third), source.batch("Spirit", [1, 2, 3], third))
+    dbt("run")
+    assert_as_refreshed(dbt)
+    statuses = dbt("test", "--exclude", "test_type:unit")
+    assert set(statuses.values()) == {"pass"}
+
+
+def random_object(rng: random.Random, number: int) -> Batch:
+    """A few sols of one rover with answers from a small pool of photos, at one of three moments."""
+    at = f"2025-10-07T12:00:0{rng.randrange(3)}"
+    sols, photos = [], []
+    for sol in sorted(rng.sample(range(4), rng.randint(1, 3))):
+        found = [
+            photo(sol * 10 + i, sol, "Perseverance", rng.choice(("MCZ_LEFT", "SKYCAM")), f"https://x/{sol}-{i}-{rng.randrange(2)}")
+            for i in rng.sample(range(4), rng.randint(0, 4))
+        ]
+        if rng.random() < 0.2:
+            sols.append(failed(sol, "SourceError", at))
+        else:
+            photos += found
+            sols.append(outcome(sol, None, found, at) | {"status": rng.choice(("complete", "mismatch"))})
+    return replace(photo_batch("Perseverance", sols, photos, at, f"{number}"), key=f"photos/perseverance/{number}.json")
+
+
+def test_random_history_ends_as_a_full_refresh(dbt: Dbt) -> None:
+    rng = random.Random(7)
+    entries = [{"sol": s, "earth_date": "2021-02-18", "total_photos": 2, "cameras": ["MCZ_LEFT"]} for s in range(4)]
+    manifest = {"name": "Perseverance", "landing_date": "2021-02-18", "launch_date": "2020-07-30", "status": "active",
+                "max_sol": 3, "max_date": "2021-02-21", "total_photos": 8, "photos": entries}  # fmt: skip
+    dbt.put(manifest_batch("Perseverance", manifest, "2025-10-07T12:00:00"))
+    for _ in range(4):
+        for _ in range(8):
+            number = rng.randrange(8)
+            if rng.random() < 0.15:
+                dbt.cursor.execute("delete from BRONZE.RAW_PHOTO_RESPONSE where OBJECT_KEY = ?", (f"photos/perseverance/{number}.json",))
+            else:
+                dbt.put(random_object(rng, number))
+        dbt("run", "--select", "tag:loop")
+    ((kept, unlisted),) = dbt.rows("select count(*), count_if(not IS_LISTED) from SILVER.FACT_PHOTOS")
+    assert kept > unlisted > 0, "the history is of use only if it leaves photos of both kinds"
+    assert_as_refreshed(dbt)
+
+
+def test_run_that_breaks_midway_is_made_good_by_the_next_and_another_changes_nothing(dbt: Dbt) -> None:
+    source = Source("tiny")
+    dbt.put(manifest_batch("Spirit", source.manifests["Spirit"], "2025-10-07T12:00:00"))
+    dbt.put(source.batch("Spirit", [1, 2], "2025-10-07T12:00:01"))
+    dbt("run", "--select", "sol_outcomes")  # as if the Job had been killed here
+    dbt.put(source.batch("Spirit", [3], "2025-10-07T12:00:01"))
+    dbt("run", "--select", "sol_outcomes", "fact_photos")  # and here
+    dbt("run")
+    summary = "select SOLS_ARCHIVED, PHOTOS_ARCHIVED, GAPS from GOLD.ROVER_SUMMARY where ROVER_NAME = 'Spirit'"
+    assert dbt.rows(summary) == [(3, 327, 0)]
+    before = state(dbt)
+    # Content that no model can read: a run that read an old object again would fail.
+    dbt.cursor.execute("update BRONZE.RAW_PHOTO_RESPONSE set PHOTOS = parse_json('[{\"id\": \"broken\"}]')")
+    dbt("run")
+    assert state(dbt) == before
