@@ -13,12 +13,14 @@ from mm_contracts.sources import Sources
 from mm_operator import metrics
 from mm_operator.batch_cache import BatchCache
 from mm_operator.core import reduce
-from mm_operator.core.batches import Action, CreateJob, DeleteJob, Notice, SuspendJob, unrecorded
+from mm_operator.core.batches import unrecorded
 from mm_operator.core.diagnose import diagnose_failed
 from mm_operator.core.jobs import build_ingest_job, ingest_job_name
+from mm_operator.core.ledger import Action, CreateJob, DeleteJob, Notice, SuspendJob
 from mm_operator.core.observe import Job
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.core.slots import Contender, allocate, position
+from mm_operator.core.story import TERMINAL, Plan, Queue
 from mm_operator.health import Health
 from mm_operator.kube import ApiError, Kube
 from mm_operator.notices import post_notice
@@ -103,7 +105,7 @@ class Controller:
         self._standing[name] = mine
         contenders = self._contenders()
         granted = min(allocate(self._settings.max_concurrent_jobs, contenders)[name], mine.wanted)
-        queue = reduce.Queue(*position(name, contenders))
+        queue = Queue(*position(name, contenders))
         outcome = reduce.conclude(plan, found, jobs, granted, queue, dropped, now)
         after = Contender(name, mine.priority, mine.created_at, mine.active + granted, mine.wanted - granted)
         self._standing[name] = after
@@ -127,7 +129,7 @@ class Controller:
                 unknown[job.plan] = unknown.get(job.plan, 0) + 1
         return [*self._standing.values(), *(Contender(n, 0, "", count, 0) for n, count in unknown.items())]
 
-    async def _jobs(self, plan: reduce.Plan) -> tuple[list[Job], list[Job]]:
+    async def _jobs(self, plan: Plan) -> tuple[list[Job], list[Job]]:
         mine = [j for j in self._store.jobs("ingest") if j.plan == plan.name and j.owner_uid == plan.uid]
         new = {job.name for job in unrecorded(plan.status, mine)}
         jobs = [await ended_job(self._kube, self._store, job) if job.name in new else job for job in mine]
@@ -159,13 +161,13 @@ class Controller:
         return True
 
     async def _follow_up(self, name: str, outcome: reduce.Outcome, now: datetime, refused: bool) -> None:
-        if outcome.status.phase in reduce.TERMINAL:
+        if outcome.status.phase in TERMINAL:
             await self._label_finished(name)
             return
         times = [outcome.look_again, now + timedelta(seconds=REFUSED_SECONDS) if refused else None]
         self._queue.add_at(name, min((when for when in times if when), default=None))
 
-    async def _act(self, action: Action, plan: reduce.Plan, source: str) -> bool:
+    async def _act(self, action: Action, plan: Plan, source: str) -> bool:
         """Do one thing. Returns False where the API refused a Job for now."""
         if isinstance(action, CreateJob):
             return await self._create(action, plan, source)
@@ -176,7 +178,7 @@ class Controller:
             self._store.put("jobs", await self._kube.patch("jobs", action.name, {"spec": {"suspend": action.suspend}}))
         return True
 
-    async def _create(self, action: CreateJob, plan: reduce.Plan, source: str) -> bool:
+    async def _create(self, action: CreateJob, plan: Plan, source: str) -> bool:
         batch = BatchSpec(
             plan=plan.name,
             batch=action.batch.index,

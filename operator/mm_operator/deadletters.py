@@ -64,6 +64,7 @@ class DeadLetters:
                     "enable.idempotence": True,
                     "message.max.bytes": 8_388_608,
                     "linger.ms": 5,
+                    "socket.connection.setup.timeout.ms": 3_000,
                     "log_level": 0,
                 }
             )

@@ -8,9 +8,9 @@ from typing import Any, Final
 from mm_contracts.batch import Termination
 
 from mm_operator import metrics
-from mm_operator.core.batches import Notice
 from mm_operator.core.diagnose import diagnose_active, diagnose_failed, stuck_since
 from mm_operator.core.fold import completed
+from mm_operator.core.ledger import Notice
 from mm_operator.core.observe import Job
 from mm_operator.kube import ApiError, Kube
 from mm_operator.notices import post_notice
@@ -20,6 +20,9 @@ from mm_operator.store import Store
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 5.0
+"""After an API error."""
+IDLE_SECONDS: Final = 15.0
+"""Longest time between two decisions."""
 
 
 class Flights:

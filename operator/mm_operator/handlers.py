@@ -84,12 +84,8 @@ class Watches:
 
     def join(self, seconds: float) -> None:
         """Wait for kopf's end, but no longer than so."""
-        self._thread.join(max(0.0, seconds))
-
-    @property
-    def alive(self) -> bool:
-        """Whether kopf runs."""
-        return self._thread.is_alive()
+        if self._thread.is_alive():
+            self._thread.join(max(0.0, seconds))
 
     def _run(self) -> None:
         try:

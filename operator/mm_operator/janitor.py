@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED
-from mm_contracts.sols import parse_sols
 
+from mm_operator.core.ledger import indexes
 from mm_operator.core.observe import Job
 from mm_operator.core.reduce import expired
 from mm_operator.core.retention import deletable_ingest, deletable_others
@@ -80,8 +80,7 @@ class _Recorded:
         self._ended: dict[str, tuple[str, set[int], dict[int, int]]] = {}
         for body in store.plans():
             status = read_status(body)
-            ended = set(parse_sols(status.done) if status.done else ())
-            ended |= set(parse_sols(status.failed_batches) if status.failed_batches else ())
+            ended = indexes(status.done) | indexes(status.failed_batches)
             tried = {r.batch: r.attempts - (r.state == "Active") for r in status.records}
             self._ended[body["metadata"]["name"]] = (body["metadata"]["uid"], ended, tried)
 

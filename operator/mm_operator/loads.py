@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from mm_contracts.batch import LoadSpec, ObjectRef
 from mm_contracts.keys import parse_key
@@ -19,14 +18,12 @@ from mm_operator.core.jobs import build_load_job, load_id
 from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.deadletters import DeadLetters
-from mm_operator.flights import RETRY_SECONDS, Flights
+from mm_operator.flights import IDLE_SECONDS, RETRY_SECONDS, Flights
 from mm_operator.health import Health
 from mm_operator.kube import ApiError
 from mm_operator.topics import Message
 
 log = logging.getLogger(__name__)
-
-IDLE_SECONDS: Final = 15.0
 
 
 @dataclass

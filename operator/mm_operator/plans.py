@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mm_operator.batch_cache import BatchCache
 from mm_operator.core.coverage import Covering, find_dropped
 from mm_operator.core.jobs import digest
-from mm_operator.core.reduce import TERMINAL, Plan
+from mm_operator.core.story import TERMINAL, Plan
 
 
 def status_patch(old: Mapping[str, Any], new: PlanStatus) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mm_contracts.messages import MessageError, Schedule, parse_schedule
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mm_operator import metrics
 from mm_operator.core.jobs import digest
+from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.core.split import plan_from_schedule, plan_name
 from mm_operator.deadletters import DeadLetters
@@ -29,12 +30,17 @@ class Schedules:
         settings: OperatorSettings,
         dead_letters: DeadLetters,
         owners: Sequence[Mapping[str, Any]],
+        done: Callable[[Mark], None],
     ) -> None:
         self._kube, self._settings, self._dead_letters = kube, settings, dead_letters
-        self._owners = owners
+        self._owners, self._done = owners, done
 
     async def handle(self, message: Message) -> None:
         """Return once the message's effect exists: its plan, its dead letter, or the knowledge that it asks nothing."""
+        await self._take(message)
+        self._done(message.mark)
+
+    async def _take(self, message: Message) -> None:
         topic = message.mark.topic
         try:
             schedule = parse_schedule(message.value)

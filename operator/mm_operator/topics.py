@@ -91,18 +91,14 @@ class TopicReader:
         self._health.expect(f"consumer of {self.topic}", 90)
         self._thread.start()
 
-    @property
-    def started(self) -> bool:
-        """Whether there is a thread to wait for."""
-        return self._thread.is_alive()
-
     def stop(self) -> None:
         """Ask the thread to commit and end."""
         self._stop.set()
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end, but no longer than so."""
-        self._thread.join(max(0.0, seconds))
+        if self._thread.is_alive():
+            self._thread.join(max(0.0, seconds))
 
     def done(self, mark: Mark) -> None:
         """Note that a message's effect exists; safe from any thread."""
@@ -127,11 +123,13 @@ class TopicReader:
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 200,
                 "queued.max.messages.kbytes": 16_384,
-                "reconnect.backoff.max.ms": 2_000,
+                "reconnect.backoff.max.ms": 1_000,
                 "socket.keepalive.enable": True,
                 "error_cb": self._on_error,
                 "on_commit": self._on_commit,
+                # A broker that restarts is met again within seconds, not after the half minute that are usual.
                 "reconnect.backoff.ms": 250,
+                "socket.connection.setup.timeout.ms": 3_000,
                 # Its own log tells each of thousands of refused connections; errors come through error_cb.
                 "log_level": 0,
             }

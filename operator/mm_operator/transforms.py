@@ -17,10 +17,9 @@ from mm_operator.core.jobs import build_transform_job, digest
 from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.deadletters import DeadLetters
-from mm_operator.flights import RETRY_SECONDS, Flights
+from mm_operator.flights import IDLE_SECONDS, RETRY_SECONDS, Flights
 from mm_operator.health import Health
 from mm_operator.kube import ApiError
-from mm_operator.loads import IDLE_SECONDS
 from mm_operator.topics import Message
 
 log = logging.getLogger(__name__)

@@ -6,124 +6,23 @@ created (again), and a Job that no record explains is one of an older time and i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from mm_contracts.plan import BatchRecord, PlanSpec, PlanStatus, parse_duration
+from mm_contracts.plan import BatchRecord, PlanStatus, parse_duration
 from mm_contracts.reasons import Reason
-from mm_contracts.sols import format_sols, parse_sols
 
 from mm_operator.core.backoff import next_attempt
 from mm_operator.core.diagnose import Diagnosis, diagnose_active, diagnose_failed, stuck_since
 from mm_operator.core.jobs import ingest_job_name
+from mm_operator.core.ledger import CreateJob, DeleteJob, Ledger, Notice, indexes
 from mm_operator.core.observe import Job
 from mm_operator.core.split import Batch
 from mm_operator.core.times import format_time, parse_time
 
 
-@dataclass(frozen=True)
-class CreateJob:
-    """Create the Job of one attempt of a batch; "already exists" is success."""
-
-    batch: Batch
-    attempt: int
-
-
-@dataclass(frozen=True)
-class DeleteJob:
-    """Delete a Job and its pods."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True)
-class SuspendJob:
-    """Suspend or resume a Job."""
-
-    name: str
-    suspend: bool
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something worth a Kubernetes Event. ``key`` makes its name: the same cause is told once."""
-
-    key: str
-    reason: str
-    message: str
-    warning: bool = False
-
-
-Action = CreateJob | DeleteJob | SuspendJob
-
-
-@dataclass
-class Ledger:
-    """A plan's batches while they are being worked out."""
-
-    plan: str
-    uid: str
-    spec: PlanSpec
-    batches: Sequence[Batch]
-    done: set[int] = field(default_factory=set)
-    failed: set[int] = field(default_factory=set)
-    records: dict[int, BatchRecord] = field(default_factory=dict)
-    old_failures: dict[int, BatchRecord] = field(default_factory=dict)
-    occupied: set[int] = field(default_factory=set)
-    """Batches with a Job that has not ended, also one that is being deleted: its pod may still run."""
-    sols: int = 0
-    photos: int = 0
-    bytes: int = 0
-    requests: int = 0
-    actions: list[Action] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-
-    def count(self, state: str) -> int:
-        """Return how many records are in a state (Active or Waiting)."""
-        return sum(record.state == state for record in self.records.values())
-
-    @property
-    def pending(self) -> list[Batch]:
-        """Batches that nothing has been done about yet, in order."""
-        return [
-            b
-            for b in self.batches
-            if b.index not in self.done and b.index not in self.failed and b.index not in self.records
-        ]
-
-    @property
-    def finished(self) -> bool:
-        """Whether every batch is done or failed for good."""
-        return len(self.done) + len(self.failed) >= len(self.batches)
-
-
-def open_ledger(plan: str, uid: str, spec: PlanSpec, batches: Sequence[Batch], status: PlanStatus) -> Ledger:
-    """Return the batches as the status has them. Indexes that the plan does not have are left out."""
-    known = range(len(batches))
-    records = {r.batch: r for r in status.records if r.batch in known}
-    done = {i for i in (parse_sols(status.done) if status.done else ()) if i in known}
-    failed = {i for i in (parse_sols(status.failed_batches) if status.failed_batches else ()) if i in known}
-    return Ledger(
-        plan,
-        uid,
-        spec,
-        batches,
-        done=done,
-        failed=failed - done,
-        records={i: r for i, r in records.items() if r.state != "Failed" and i not in done and i not in failed},
-        old_failures={i: r for i, r in records.items() if r.state == "Failed" and i in failed},
-        sols=status.sols,
-        photos=status.photos,
-        bytes=status.bytes,
-        requests=status.requests,
-    )
-
-
 def unrecorded(status: PlanStatus, jobs: Iterable[Job]) -> list[Job]:
     """Return the ended Jobs whose result the status does not hold yet: their pods and logs must be looked at."""
-    settled = set(parse_sols(status.done) if status.done else ())
-    settled |= set(parse_sols(status.failed_batches) if status.failed_batches else ())
+    settled = indexes(status.done) | indexes(status.failed_batches)
     attempts = {r.batch: r.attempts for r in status.records if r.state == "Waiting"}
     return [
         job
@@ -320,8 +219,3 @@ def refuse(ledger: Ledger, refusals: Mapping[str, str]) -> None:
             ledger.records[index] = record.model_copy(
                 update={"reason": str(why.reason), "message": why.message, "advice": why.advice}
             )
-
-
-def index_text(indexes: Iterable[int]) -> str:
-    """Return batch indexes as text."""
-    return format_sols(indexes)

@@ -9,10 +9,12 @@ from mm_contracts.batch import Termination
 from mm_contracts.plan import PlanSpec, PlanStatus
 from mm_contracts.sols import format_sols, parse_sols
 from mm_operator.core import reduce
-from mm_operator.core.batches import CreateJob, DeleteJob, SuspendJob, unrecorded
+from mm_operator.core.batches import unrecorded
 from mm_operator.core.jobs import ingest_job_name
+from mm_operator.core.ledger import CreateJob, DeleteJob, SuspendJob
 from mm_operator.core.observe import Job, Pod
 from mm_operator.core.split import Batch, split
+from mm_operator.core.story import TERMINAL, Plan, Queue
 from mm_operator.core.times import format_time
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -28,15 +30,15 @@ def spec(**more: object) -> PlanSpec:
     return PlanSpec.model_validate(body | more)
 
 
-def plan(status: PlanStatus | None = None, token: str = "", **more: object) -> reduce.Plan:
-    return reduce.Plan(
+def plan(status: PlanStatus | None = None, token: str = "", **more: object) -> Plan:
+    return Plan(
         name="p", uid="uid-1", created_at="2026-01-01T12:00:00Z", generation=1, spec=spec(**more),
         status=status or PlanStatus(), trace_id="a" * 32, retry_token=token,
     )  # fmt: skip
 
 
 def step(
-    found: reduce.Plan,
+    found: Plan,
     jobs: list[Job],
     now: datetime = NOW,
     granted: int = 100,
@@ -44,7 +46,7 @@ def step(
     batches: tuple[Batch, ...] | None = None,
 ) -> reduce.Outcome:
     survey = reduce.survey(found, split(found.spec) if batches is None else batches, jobs, now, stuck_after)
-    return reduce.conclude(found, survey, jobs, granted, reduce.Queue(), [], now)
+    return reduce.conclude(found, survey, jobs, granted, Queue(), [], now)
 
 
 def job(batch: int, attempt: int = 1, state: str = "active", **more: object) -> Job:
@@ -82,7 +84,7 @@ def test_a_new_plan_starts_as_many_jobs_as_parallelism_and_slots_allow() -> None
 def test_a_queued_plan_tells_its_place() -> None:
     found = plan()
     survey = reduce.survey(found, split(found.spec), [], NOW, 60)
-    status = reduce.conclude(found, survey, [], 0, reduce.Queue(3, 7), [], NOW).status
+    status = reduce.conclude(found, survey, [], 0, Queue(3, 7), [], NOW).status
     assert (status.phase, status.reason) == ("Pending", "Queued")
     assert "place 3 of 7" in next(c.message for c in status.conditions if c.type == "Progressing")
 
@@ -254,7 +256,7 @@ def test_a_reopened_plan_is_no_longer_finished() -> None:
 def test_an_empty_plan_is_complete_at_once() -> None:
     found = plan()
     survey = reduce.survey(found, (), [], NOW, 60)
-    status = reduce.conclude(found, survey, [], 0, reduce.Queue(), [], NOW).status
+    status = reduce.conclude(found, survey, [], 0, Queue(), [], NOW).status
     assert status.phase == "Complete"
     assert status.finished_at == format_time(NOW)
     assert reduce.expired(status, "1h", NOW + timedelta(hours=2))
@@ -289,7 +291,7 @@ def test_a_status_of_twenty_thousand_sols_stays_small() -> None:
             bad = index % 2
             said = ended(1, message="y" * 3000) if bad else ended(0, photos=1)
             jobs.append(job(index, attempt, "failed" if bad else "succeeded", pods=said, log_tail="z" * 2048))
-        if outcome.status.phase in reduce.TERMINAL:
+        if outcome.status.phase in TERMINAL:
             break
     assert found.status.phase == "Failed"
     assert found.status.batches.total == 10_000
@@ -354,7 +356,7 @@ def test_whatever_happens_no_sol_is_lost_and_none_is_fetched_by_two_jobs_at_a_ti
         else:
             world.status = outcome.status
             world.act(outcome)
-        if world.status.phase in reduce.TERMINAL:
+        if world.status.phase in TERMINAL:
             break
         world.turn()
     assert world.status.phase == "Complete", world.status

@@ -1,0 +1,227 @@
+"""The parts of the operator's process: put together, kept going, and ended within seconds when told to."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from mm_contracts.plan import parse_duration
+from mm_contracts.sources import Sources
+from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING
+
+from mm_operator import metrics
+from mm_operator.controller import Controller
+from mm_operator.core.jobs import owner_reference
+from mm_operator.core.settings import OperatorSettings
+from mm_operator.deadletters import DeadLetters
+from mm_operator.flights import Flights
+from mm_operator.gatekeeper import Gatekeeper
+from mm_operator.handlers import Watches
+from mm_operator.health import Health
+from mm_operator.intake import Intake
+from mm_operator.janitor import Janitor
+from mm_operator.kube import ApiError, Kube
+from mm_operator.loads import Loads
+from mm_operator.observer import Observer
+from mm_operator.plans import read_status
+from mm_operator.schedules import Schedules
+from mm_operator.store import SELECTORS, Kind, Store
+from mm_operator.transforms import Transforms
+from mm_operator.web import serve
+
+log = logging.getLogger(__name__)
+
+SYNC_SECONDS: Final = 45.0
+"""Between two comparisons of everything watched with what the API lists."""
+GRACE_SECONDS: Final = 2.0
+"""At the end: how long to wait for threads that are in the middle of a commit or a watch."""
+
+
+class PartEnded(RuntimeError):
+    """A part of the operator has ended that must not; the process ends too, and is started again."""
+
+
+class Operator:
+    """All parts of one process."""
+
+    def __init__(self, settings: OperatorSettings, sources: Sources, kafka: dict[str, str]) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        self._failed = ""
+        self._owners: list[dict[str, Any]] = []
+        self._health = Health()
+        self._kube = Kube(settings.namespace)
+        self._store = Store()
+        self._controller = Controller(self._kube, self._store, settings, sources, self._health)
+        self._gate = Gatekeeper(self._kube, sources, settings.gate_config_map)
+        self._observer = Observer(self._store, self._controller.enqueue, self._controller.forget, self._work_changed)
+        self._janitor = Janitor(self._kube, self._store, settings)
+        dead_letters = DeadLetters(kafka)
+        self._intake = Intake(kafka, dead_letters, self._health)
+        done = self._intake.done
+        flights = Flights(self._kube, self._store, self._owners, "load", "sweep")
+        self._loads = Loads(flights, settings, dead_letters, done, self._work_changed, self._health)
+        flights = Flights(self._kube, self._store, self._owners, "transform")
+        self._transforms = Transforms(flights, settings, dead_letters, done, self._busy, self._health)
+        self._schedules = Schedules(self._kube, settings, dead_letters, self._owners, done)
+        self._watches = Watches(settings.namespace, self._told, self._watches_ended)
+
+    async def run(self, port: int) -> None:
+        """Work until told to stop. Raises PartEnded."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(name, self._stopped.set)
+        web = await serve(port, self._health, self._refresh_metrics, self._gate.routes())
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            if await self._until_stopped(self._first_look()):
+                tasks = [asyncio.create_task(self._vital(part)) for part in self._start()]
+                await self._stopped.wait()
+        finally:
+            await self._shut_down(tasks)
+            await web.cleanup()
+        if self._failed:
+            raise PartEnded(self._failed)
+
+    def _start(self) -> list[Awaitable[None]]:
+        self._watches.start()
+        self._controller.enqueue_all()
+        self._loads.request_sweep("the operator has started", parse_duration(self._settings.sweep_after_start))
+        handlers = {
+            SCHEDULING: self._schedules.handle,
+            OBJECT_EVENTS: self._loads.handle,
+            LOAD_COMPLETE: self._transforms.handle,
+        }
+        parts = [
+            self._controller.run(),
+            self._gate.run(),
+            self._janitor.run(),
+            self._loads.run(),
+            self._transforms.run(),
+            self._sync_for_ever(),
+            *self._intake.start(handlers, self._kafka_recovered),
+        ]
+        self._health.ready = True
+        log.info("ready: %s", self._store.sizes())
+        return parts
+
+    async def _until_stopped(self, work: Awaitable[None]) -> bool:
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stopped.wait())
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not task.done():
+            task.cancel()
+            return False
+        task.result()
+        return True
+
+    async def _first_look(self) -> None:
+        pause = 1.0
+        while True:
+            try:
+                await self._gate.load()
+                await self._sync()
+                break
+            except ApiError as error:
+                log.warning("the cluster cannot be read yet: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 15.0)
+        await self._find_owner()
+
+    async def _sync(self) -> None:
+        kinds: tuple[Kind, ...] = ("plans", "pods", "jobs")
+        for kind in kinds:
+            bodies, version = await self._kube.list(kind, SELECTORS[kind])
+            kept_up = self._observer.listed(kind, bodies, version)
+            if self._health.ready:
+                self._health.broken(f"watch of {kind}", None if kept_up else "it has not told what the API lists")
+
+    async def _sync_for_ever(self) -> None:
+        self._health.expect("comparison with the API", 600)
+        while True:
+            await asyncio.sleep(SYNC_SECONDS)
+            try:
+                await self._sync()
+            except ApiError as error:
+                log.warning("the cluster cannot be listed: %s", error)
+                continue
+            self._health.beat("comparison with the API")
+            self._controller.enqueue_all()
+
+    async def _find_owner(self) -> None:
+        name = self._settings.owner_deployment
+        if not name:
+            return
+        try:
+            body = await self._kube.call("GET", "deployments", name)
+        except ApiError as error:
+            log.warning("Jobs and plans get no owner, an uninstall will leave them: %s", error)
+            return
+        self._owners.append(owner_reference("apps/v1", "Deployment", name, body["metadata"]["uid"]))
+
+    async def _vital(self, part: Awaitable[None]) -> None:
+        try:
+            await part
+            self._failed = "a part of the operator has ended"
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            log.exception("a part of the operator failed")
+            self._failed = f"a part of the operator failed: {error}"
+        self._stopped.set()
+
+    def _busy(self) -> bool:
+        return self._loads.busy or self._controller.busy
+
+    def _kafka_recovered(self, topic: str) -> None:
+        # While Kafka was away MinIO dropped its events.
+        if topic == OBJECT_EVENTS:
+            self._loads.request_sweep("Kafka was away")
+
+    def _told(self, kind: Kind, event: str | None, body: dict[str, Any]) -> None:
+        self._loop.call_soon_threadsafe(self._observer.watched, kind, event, body)
+
+    def _watches_ended(self) -> None:
+        def note() -> None:
+            if not self._stopped.is_set():
+                self._failed = "the watches have ended"
+                self._stopped.set()
+
+        try:
+            self._loop.call_soon_threadsafe(note)
+        except RuntimeError:
+            pass  # The loop has been closed: we are ending anyway.
+
+    def _work_changed(self) -> None:
+        self._loads.wake()
+        self._transforms.wake()
+
+    def _refresh_metrics(self) -> None:
+        for kind, size in self._store.sizes().items():
+            metrics.OBJECTS.labels(kind).set(size)
+        totals = dict.fromkeys(("active", "succeeded", "failed", "waiting"), 0)
+        for body in self._store.plans():
+            counts = read_status(body).batches
+            for state in totals:
+                totals[state] += getattr(counts, state)
+        for state, count in totals.items():
+            metrics.BATCHES.labels(state).set(count)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        log.info("stopping")
+        self._health.ready = False
+        self._watches.stop()
+        self._intake.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await asyncio.wait_for(self._gate.save(), 1)
+        except (ApiError, TimeoutError):
+            pass
+        until = self._loop.time() + GRACE_SECONDS
+        await asyncio.to_thread(self._intake.join, lambda: until - self._loop.time())
+        await asyncio.to_thread(self._watches.join, until - self._loop.time())
+        self._kube.close()
