@@ -4,6 +4,7 @@ Runs once in the image build, with the environment's own Python: ``slim.py /app/
 """
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,15 +16,40 @@ UNUSED = (
     "pip-*.dist-info",
     "setuptools",
     "setuptools-*.dist-info",
+    "pkg_resources",
     "_distutils_hack",
     "distutils-precedence.pth",
+    # Headers and sources, the network parts of Arrow, and copies of the libraries under names that nothing asks for.
     "pyarrow/include",
+    "pyarrow/includes",
     "pyarrow/tests",
     "pyarrow/src",
+    "pyarrow/*.p[yx][xdi]",
+    "pyarrow/_flight.*",
+    "pyarrow/libarrow*_flight.*",
+    "pyarrow/_s3fs.*",
+    "pyarrow/libarrow_s3.*",
+    "pyarrow/_pyarrow_cpp_tests.*",
+    "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*.*",
+    # Words and formats of all languages but English.
+    "babel/locale-data/[!er]*.dat",
+    "babel/locale-data/e[!n]*.dat",
+    "babel/locale-data/r[!o]*.dat",
     "networkx/**/tests",
     "agate/**/tests",
     "botocore/**/examples-1.json*",
 )
+
+CHECK = """
+import boto3, confluent_kafka.admin, dbt.cli.main, duckdb, fakesnow.server, kopf, kubernetes.client, snowflake.connector
+import pyarrow, pyarrow.compute, pyarrow.dataset, pyarrow.ipc, pyarrow.json, pyarrow.parquet
+import babel
+boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+assert duckdb.sql("select 42 as x").to_arrow_table().to_pylist() == [{"x": 42}]
+assert babel.Locale("en", "US").decimal_formats
+"""
+"""What must still work."""
 
 
 def _size(path: Path) -> int:
@@ -31,7 +57,11 @@ def _size(path: Path) -> int:
 
 
 def slim(venv: Path) -> None:
-    """Delete the unused parts and print what was gained."""
+    """Delete the unused parts, see that the rest works, and print what was gained.
+
+    Raises:
+        CalledProcessError: something needed is gone.
+    """
     before = _size(venv)
     for site in venv.glob("lib/python3*/site-packages"):
         doomed = [path for pattern in UNUSED for path in site.glob(pattern)]
@@ -48,6 +78,7 @@ def slim(venv: Path) -> None:
                 path.unlink(missing_ok=True)
         # The rooms lie beside each other in /app/code: see install_rooms.py.
         (site / "martian-moments.pth").write_text(str(venv.parent / "code") + "\n")
+        subprocess.run([str(venv / "bin/python3"), "-c", CHECK], check=True)
     print(f"slim: {before >> 20} MiB -> {_size(venv) >> 20} MiB")
 
 
