@@ -77,7 +77,7 @@ def copy_json(expression: exp.Copy, cursor: CursorLike, translate: Callable[[Exp
     files = _files(directory, root, options)
     if not files:
         return exp.maybe_parse("SELECT 'Copy executed with 0 files processed.' AS status", dialect="duckdb"), 0
-    insert = translate(_insert(expression.this, source))
+    insert = translate(_insert(expression.this, source, _text_positions(expression.this, cursor)))
     target = next(insert.this.find_all(exp.Table))
     schema = target.db or cursor.schema
     loaded = _already_loaded(cursor, schema, target.name) if not options.force else set()
@@ -110,7 +110,7 @@ def _read_options(expression: exp.Copy, cursor: CursorLike) -> _Options:
             raise SqlError("001007", "0A000", f"COPY option {name} is not supported by the embedded warehouse.")
         value = parameter.args.get("expression")
         if name == "FILE_FORMAT":
-            given = parse_options(parameter.expressions)
+            given = parse_options(_named_as_text(parameter.expressions))
             named = given.pop("FORMAT_NAME", None)
             base = lookup_file_format(cursor.duck, str(named), cursor.database, cursor.schema) if named else {}
             options.format = {**base, **given}
@@ -125,6 +125,14 @@ def _read_options(expression: exp.Copy, cursor: CursorLike) -> _Options:
         elif name == "ON_ERROR" and (value is None or value.name.upper() != "ABORT_STATEMENT"):
             raise SqlError("001007", "0A000", "COPY supports only ON_ERROR = ABORT_STATEMENT here.")
     return options
+
+
+def _named_as_text(properties: list[Expr]) -> list[Expr]:
+    """FORMAT_NAME = db.schema.name parses as a table; its reader wants text."""
+    for item in properties:
+        if isinstance(value := item.args.get("value"), exp.Table):
+            item.set("value", exp.Literal.string(value.sql(dialect="snowflake")))
+    return properties
 
 
 def _boolean(value: Expr | None) -> bool:
@@ -162,7 +170,16 @@ def _files(location: Path, root: Path, options: _Options) -> list[Path]:
     return [file for file in found if pattern.fullmatch(str(file.relative_to(root)))]
 
 
-def _insert(target: Expr, source: Expr) -> exp.Insert:
+def _text_positions(target: Expr, cursor: CursorLike) -> set[int]:
+    """Which of the target's columns (by position) are text: a VARIANT put there loses its quotes."""
+    table = target.this if isinstance(target, exp.Schema) else target
+    named = [i.name if i.args.get("quoted") else i.name.upper() for i in target.expressions]
+    described = cursor.duck.execute(f"DESCRIBE {table.sql(dialect='duckdb')}").fetchall()
+    types = {row[0]: row[1] for row in described}
+    return {n for n, name in enumerate(named or types) if types.get(name) == "VARCHAR"}
+
+
+def _insert(target: Expr, source: Expr, texts: set[int]) -> exp.Insert:
     """The INSERT in Snowflake's terms, reading from a placeholder table."""
     if isinstance(source, exp.Subquery):
         select = source.this.copy()
@@ -170,6 +187,10 @@ def _insert(target: Expr, source: Expr) -> exp.Insert:
         for clause in ("where", "group", "order", "limit", "joins", "having", "qualify", "distinct"):
             if select.args.get(clause):
                 raise SqlError("002093", "0A000", f"COPY's SELECT must not have {clause.upper()}.")
+        for position in texts & set(range(len(select.expressions))):
+            if not isinstance(select.expressions[position], exp.Cast):
+                value = select.expressions[position].unalias().copy()
+                select.expressions[position].replace(exp.Cast(this=value, to=exp.DataType.build("VARCHAR")))
         for parameter in list(select.find_all(exp.Parameter)):
             name = f"${parameter.name}"
             if name != "$1":
