@@ -74,6 +74,7 @@ def _outside(objects: list[Object], component: str) -> set[int]:
         for rule in _rules(objects, labels, "Egress")
         if any("ipBlock" in peer for peer in rule["to"])
         for port in rule["ports"]
+        if port["port"] != 53
     }
 
 
