@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mm_hack import cache, docker, versions
+from mm_hack import cache, thin, versions
 from mm_hack.node import import_images
 from mm_hack.places import ASSETS, CLUSTER, CONTEXT, NODE
 from mm_hack.progress import Progress
-from mm_hack.run import SetupError, attempt, output, run
+from mm_hack.run import CommandFailed, SetupError, attempt, output, run
 
 READY_TIMEOUT = "180s"
 
@@ -90,29 +90,47 @@ def _server_version(kubectl: Path) -> str:
     return str(json.loads(said)["serverVersion"]["gitVersion"])
 
 
-def loaded() -> frozenset[str]:
-    """The names of the images in the node."""
-    said = output(["docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "ls", "-q"])
-    return frozenset(said.split())
+def loaded() -> dict[str, str]:
+    """The names of the images in the node, and the digest that each stands for."""
+    return parse_images(output(["docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "ls"]))
 
 
-def load(images: Sequence[str], progress: Progress, *, about: float = 0) -> None:
-    """Copy those of the images into the node that it lacks.
+def parse_images(listing: str) -> dict[str, str]:
+    """Names and digests out of what ``ctr images ls`` prints: a heading, then name, type, digest and more per line."""
+    lines = [line.split() for line in listing.splitlines()[1:]]
+    return {fields[0]: fields[2] for fields in lines if len(fields) > 2}
 
-    Each image must be given by a name that changes with its content, beside the plain one that pods use: a plain name
-    that is there already says nothing about what it stands for.
+
+def is_loaded(names: Sequence[str], present: Mapping[str, str]) -> bool:
+    """Whether all names of one image are in the node and stand for the same image there.
+
+    One of them must change with the content: a plain name alone says nothing about what it stands for.
+    """
+    digests = {present.get(full_name(name)) for name in names}
+    return len(digests) == 1 and None not in digests
+
+
+def load(names: Sequence[str], progress: Progress, *, about: float = 0) -> None:
+    """Copy an image into the node under all its names, unless it is there.
 
     Args:
-        images: names as Docker writes them, content-named and plain ones of an image together.
+        names: as Docker writes them; one of them changes with the image's content.
     """
-    present = loaded()
-    missing = [name for name in images if full_name(name) not in present]
-    if not missing:
+    if not is_loaded(names, loaded()):
+        with progress.step(f"load into the cluster: {short_name(names[-1])}", about=about):
+            import_images(NODE, names, "--snapshotter", "overlayfs")
+
+
+def load_thin(image: str, names: Sequence[str], progress: Progress) -> None:
+    """Copy an image into the node under its names, as :func:`load` does, but only the layers that the node lacks."""
+    if is_loaded([image, *names], loaded()):
         return
-    wanted = {docker.image_id(name) for name in missing}
-    whole = sorted(name for name in images if docker.image_id(name) in wanted)
-    with progress.step(f"load into the cluster: {', '.join(sorted({short_name(n) for n in missing}))}", about=about):
-        import_images(NODE, whole, "--snapshotter", "overlayfs")
+    with progress.step(f"load into the cluster: {short_name(image)}") as step:
+        try:
+            count = thin.send(NODE, image, [full_name(name) for name in dict.fromkeys((*names, image))])
+            step.note = f"{count} layers"
+        except (thin.Unexpected, CommandFailed):
+            import_images(NODE, [*names, image], "--snapshotter", "overlayfs")
 
 
 def full_name(name: str) -> str:

@@ -54,7 +54,7 @@ def _registry(progress: Progress) -> list[Task]:
         Task("tools", lambda: tools.ensure(here, progress)),
         Task("app", lambda: app.build(here, progress)),
         Task("cluster", lambda: _cluster(here, versions.KIND_NODE_IMAGE, progress), after=["tools"]),
-        Task("load", lambda: cluster.load([app.content_name(), app.plain_name()], progress), after=["cluster", "app"]),
+        Task("load", lambda: _load_app(progress), after=["cluster", "app"]),
     ]
 
 
@@ -81,7 +81,7 @@ def _packages(progress: Progress) -> list[Task]:
         Task("jars", lambda: images.kafka_jars(progress), after=["debian"], lane="apt"),
         Task("kafka", lambda: make("kafka", images.kafka(progress)), after=["debian", "jars"], lane="image"),
         Task("node parts", lambda: node.base(progress), after=["debian", "build kube"], lane="image"),
-        Task("app", lambda: make("app", app.build(here, progress)), after=["debian"], lane="image"),
+        Task("app", lambda: app.build(here, progress), after=["debian"], lane="image"),
         Task("minio", lambda: make("minio", images.minio(progress)), after=["debian", "build minio"]),
         Task("tools", lambda: tools.ensure(here, progress), after=["build kube", "build kind", "build helm", "engine"]),
         Task(
@@ -90,7 +90,7 @@ def _packages(progress: Progress) -> list[Task]:
             after=["tools", "debian", "node parts", *(f"build {p.name}" for p in node.PROGRAMS)],
         ),
         Task("load kafka", lambda: load("kafka", *images.KAFKA_IMAGES), after=["cluster", "kafka"], lane="load"),
-        Task("load app", lambda: load("app", app.plain_name()), after=["cluster", "app"], lane="load"),
+        Task("load app", lambda: _load_app(progress), after=["cluster", "app"], lane="load"),
         Task("load minio", lambda: load("minio", *images.MINIO_IMAGES), after=["cluster", "minio"], lane="load"),
     ]
 
@@ -98,6 +98,10 @@ def _packages(progress: Progress) -> list[Task]:
 def _cluster(provision: Provision, image: str, progress: Progress) -> None:
     found = tools.paths()
     cluster.ensure(found.kind, found.kubectl, image, progress, packages=provision is Provision.PACKAGES)
+
+
+def _load_app(progress: Progress) -> None:
+    cluster.load_thin(app.content_name(), [app.plain_name()], progress)
 
 
 def app_image(wanted: str, progress: Progress) -> None:
@@ -112,7 +116,7 @@ def app_image(wanted: str, progress: Progress) -> None:
     if cluster.state() != "running":
         raise SetupError("The cluster is not running: `./mars up` brings it up, with this image in it.")
     name = app.build(provision, progress)
-    cluster.load([name, app.plain_name()], progress)
+    _load_app(progress)
     restart(tools.paths().kubectl, name, progress)
 
 
@@ -121,11 +125,15 @@ def restart(kubectl: Path, name: str, progress: Progress) -> None:
     call = [str(kubectl), "--context", CONTEXT, "--namespace", NAMESPACE]
     said = attempt([*call, "get", "deployments,statefulsets", "-o", "json"])
     digest = (docker.image_id(name) or "").removeprefix("sha256:")[:12]
-    for kind, workload in stale(json.loads(said or '{"items": []}'), digest):
-        with progress.step(f"restart {workload}"):
-            note = {"spec": {"template": {"metadata": {"annotations": {BUILD_ANNOTATION: digest}}}}}
-            run([*call, "patch", kind, workload, "--type", "merge", "--patch", json.dumps(note)], log="restart")
-            run([*call, "rollout", "status", f"{kind}/{workload}", "--timeout=120s"], log="restart")
+    workloads = stale(json.loads(said or '{"items": []}'), digest)
+    if not workloads:
+        return
+    with progress.step(f"restart {', '.join(name for _, name in workloads)}"):
+        note = {"spec": {"template": {"metadata": {"annotations": {BUILD_ANNOTATION: digest}}}}}
+        for kind, name in workloads:
+            run([*call, "patch", kind, name, "--type", "merge", "--patch", json.dumps(note)], log="restart")
+        for kind, name in workloads:
+            run([*call, "rollout", "status", f"{kind}/{name}", "--timeout=120s"], log="restart")
 
 
 BUILD_ANNOTATION = "martian-moments.io/app-build"
