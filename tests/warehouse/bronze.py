@@ -1,4 +1,4 @@
-"""Bronze rows for tests of what is built on them: documents as the ingest Job writes them, put in as the load Job would."""
+"""Bronze rows for tests of what is built on them: the ingest Job's documents, put in as the load Job would."""
 
 import hashlib
 import json
@@ -17,8 +17,9 @@ NOW = 1759838400.0
 """Unix time of the simulated sources: 2025-10-07T12:00:00Z."""
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
-_HEAD = """OBJECT_KEY varchar, ETAG varchar, LOAD_ID varchar, LOADED_AT timestamp_ntz, FILENAME varchar, ROVER_NAME varchar,
-SOURCE varchar, PLAN varchar, BATCH integer, ATTEMPT integer, TRACE_ID varchar, INGESTION_DATE timestamp_ntz"""
+_HEAD = """OBJECT_KEY varchar, ETAG varchar, LOAD_ID varchar, LOADED_AT timestamp_ntz, FILENAME varchar,
+ROVER_NAME varchar, SOURCE varchar, PLAN varchar, BATCH integer, ATTEMPT integer, TRACE_ID varchar,
+INGESTION_DATE timestamp_ntz"""
 DDL = (
     "create schema if not exists BRONZE",
     "create schema if not exists SILVER",
@@ -26,7 +27,8 @@ DDL = (
     f"create table if not exists BRONZE.RAW_PHOTO_RESPONSE ({_HEAD}, SOL_START integer, SOL_END integer,"
     " PHOTO_COUNT integer, PHOTOS variant, SOLS variant)",
     f"create table if not exists BRONZE.RAW_MANIFEST_RESPONSE ({_HEAD}, MANIFESTS variant)",
-    f"create table if not exists BRONZE.RAW_COORDINATE_RESPONSE ({_HEAD}, COORDINATE_COUNT integer, COORDINATES variant)",
+    f"create table if not exists BRONZE.RAW_COORDINATE_RESPONSE ({_HEAD}, COORDINATE_COUNT integer,"
+    " COORDINATES variant)",
     "create table if not exists BRONZE.LOAD_LEDGER (OBJECT_KEY varchar, ETAG varchar, TABLE_NAME varchar,"
     " ROW_COUNT integer, LOAD_ID varchar, LOADED_AT timestamp_ntz, PUBLISHED_AT timestamp_ntz)",
     "create table if not exists BRONZE.REJECTED_OBJECTS (OBJECT_KEY varchar, ETAG varchar, REASON varchar,"
@@ -88,7 +90,12 @@ def failed(sol: int, reason: str, at: str) -> dict[str, Any]:
 
 
 def photo_batch(
-    rover: str, sols: list[dict[str, Any]], photos: list[dict[str, Any]], at: str, name: str = "", source: str = "simulator"
+    rover: str,
+    sols: list[dict[str, Any]],
+    photos: list[dict[str, Any]],
+    at: str,
+    name: str = "",
+    source: str = "simulator",
 ) -> Batch:
     """An object of photos whose key holds its sols and ``name`` (else the time)."""
     first, last = min(s["sol"] for s in sols), max(s["sol"] for s in sols)
@@ -101,9 +108,8 @@ def photo_batch(
 def manifest_batch(rover: str, manifest: dict[str, Any], at: str, source: str = "simulator") -> Batch:
     """An object of one rover's manifest."""
     stamp = at.replace("-", "").replace(":", "")
-    return Batch(
-        f"manifests/{rover.lower()}/mars_rover_manifests_batch_{stamp}.json", rover, at, {"MANIFESTS": [manifest]}, source=source
-    )
+    key = f"manifests/{rover.lower()}/mars_rover_manifests_batch_{stamp}.json"
+    return Batch(key, rover, at, {"MANIFESTS": [manifest]}, source=source)
 
 
 def coordinates_batch(rover: str, features: list[dict[str, Any]], at: str) -> Batch:
@@ -164,8 +170,9 @@ def put(cursor: Any, batch: Batch, load_id: str = "load-test", loaded_at: str = 
     """Write an object's row; a row of the same key is replaced."""
     row = {
         "OBJECT_KEY": batch.key, "ETAG": batch.etag, "LOAD_ID": load_id, "LOADED_AT": loaded_at,
-        "FILENAME": batch.key.rpartition("/")[2], "ROVER_NAME": batch.rover, "SOURCE": batch.source, "PLAN": "plan-test",
-        "BATCH": 0, "ATTEMPT": 1, "TRACE_ID": TRACE, "INGESTION_DATE": batch.ingested.removesuffix("Z"), **batch.scalars,
+        "FILENAME": batch.key.rpartition("/")[2], "ROVER_NAME": batch.rover, "SOURCE": batch.source,
+        "PLAN": "plan-test", "BATCH": 0, "ATTEMPT": 1, "TRACE_ID": TRACE,
+        "INGESTION_DATE": batch.ingested.removesuffix("Z"), **batch.scalars,
     }  # fmt: skip
     values = [*("?" for _ in row), *("parse_json(?)" for _ in batch.arrays)]
     cursor.execute(f"delete from {batch.table} where OBJECT_KEY = ?", (batch.key,))

@@ -1,4 +1,4 @@
-"""The project's models run as the transform Job runs them: dbt in this process, against a real server of the test's own."""
+"""The models run as the transform Job runs them: dbt in this process, against a real server of the test's own."""
 
 import os
 from collections.abc import Iterator
@@ -18,8 +18,9 @@ class Dbt:
     """dbt over one server; ``rows`` looks at what it made."""
 
     def __init__(self, warehouse: Warehouse, directory: Path) -> None:
+        self.target = directory / "target"
         self._environment = warehouse.env() | {
-            "DBT_TARGET_PATH": str(directory / "target"),
+            "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(directory / "logs"),
             "DBT_THREADS": "2",
         }
@@ -45,6 +46,10 @@ class Dbt:
         """Write objects' rows to bronze."""
         for batch in batches:
             put(self.cursor, batch)
+
+    def remove(self, key: str) -> None:
+        """Take a photos object out of bronze."""
+        self.cursor.execute("delete from BRONZE.RAW_PHOTO_RESPONSE where OBJECT_KEY = ?", (key,))
 
     def clear(self) -> None:
         """Take every object out of bronze."""

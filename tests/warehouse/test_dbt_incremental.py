@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.bronze import Batch, Source, coordinates_batch, failed, later, manifest_batch, outcome, photo, photo_batch
+from tests.warehouse.bronze import (
+    Batch,
+    Source,
+    coordinates_batch,
+    failed,
+    later,
+    manifest_batch,
+    outcome,
+    photo,
+    photo_batch,
+)
 from tests.warehouse.dbt_runs import Dbt, running
 
 TABLES = (
@@ -71,10 +81,12 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     dbt("run")
     assert dbt.rows(gaps) == []
 
-    # Two objects of one second; one that was made before all others and is loaded last, with a photo that is gone since.
-    sols = source.batch("Perseverance", [14, 15], second, name="a"), source.batch("Perseverance", [15, 16], second, name="b")
-    gone = photo(999_999, 0, "Perseverance", "NEW_CAMERA", "https://x/NLF_0000_0666954826_140ECM_N0030000NCAM00001_04_195J02_1200.jpg")
-    stale = photo_batch("Perseverance", [outcome(0, None, [gone], first) | {"status": "mismatch"}], [gone], first, "late")
+    # Two objects of one second; one made before all others and loaded last, with a photo that is gone since.
+    sols = [source.batch("Perseverance", pair, second, name) for pair, name in (([14, 15], "a"), ([15, 16], "b"))]
+    address = "https://x/NLF_0000_0666954826_140ECM_N0030000NCAM00001_04_195J02_1200.jpg"
+    gone = photo(999_999, 0, "Perseverance", "NEW_CAMERA", address)
+    told = outcome(0, None, [gone], first) | {"status": "mismatch"}
+    stale = photo_batch("Perseverance", [told], [gone], first, "late")
     dbt.put(*sols)
     dbt("run")
     dbt.put(stale)
@@ -86,7 +98,7 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     # The object that alone told of sol 16 is replaced by one that does not; another object leaves bronze altogether.
     only_15 = [p for p in sols[1].arrays["PHOTOS"] if p["sol"] == 15]
     dbt.put(later(sols[1], third, PHOTOS=only_15, SOLS=sols[1].arrays["SOLS"][:1]))
-    dbt.cursor.execute("delete from BRONZE.RAW_PHOTO_RESPONSE where OBJECT_KEY = ?", (stale.key,))
+    dbt.remove(stale.key)
     dbt("run")
     assert dbt.rows("select count(*) from SILVER.FACT_PHOTOS where SOL = 16") == [(0,)]
     assert dbt.rows(listed) == []
@@ -105,7 +117,13 @@ def random_object(rng: random.Random, number: int) -> Batch:
     sols, photos = [], []
     for sol in sorted(rng.sample(range(4), rng.randint(1, 3))):
         found = [
-            photo(sol * 10 + i, sol, "Perseverance", rng.choice(("MCZ_LEFT", "SKYCAM")), f"https://x/{sol}-{i}-{rng.randrange(2)}")
+            photo(
+                sol * 10 + i,
+                sol,
+                "Perseverance",
+                rng.choice(("MCZ_LEFT", "SKYCAM")),
+                f"https://x/{sol}-{i}-{rng.randrange(2)}",
+            )
             for i in rng.sample(range(4), rng.randint(0, 4))
         ]
         if rng.random() < 0.2:
@@ -126,7 +144,7 @@ def test_random_history_ends_as_a_full_refresh(dbt: Dbt) -> None:
         for _ in range(8):
             number = rng.randrange(8)
             if rng.random() < 0.15:
-                dbt.cursor.execute("delete from BRONZE.RAW_PHOTO_RESPONSE where OBJECT_KEY = ?", (f"photos/perseverance/{number}.json",))
+                dbt.remove(f"photos/perseverance/{number}.json")
             else:
                 dbt.put(random_object(rng, number))
         dbt("run", "--select", "tag:loop")
@@ -147,6 +165,6 @@ def test_run_that_breaks_midway_is_made_good_by_the_next_and_another_changes_not
     assert dbt.rows(summary) == [(3, 327, 0)]
     before = state(dbt)
     # Content that no model can read: a run that read an old object again would fail.
-    dbt.cursor.execute("update BRONZE.RAW_PHOTO_RESPONSE set PHOTOS = parse_json('[{\"id\": \"broken\"}]')")
+    dbt.cursor.execute('update BRONZE.RAW_PHOTO_RESPONSE set PHOTOS = parse_json(\'[{"id": "broken"}]\')')
     dbt("run")
     assert state(dbt) == before
