@@ -1,6 +1,7 @@
 """Looks at plans, one at a time: observe, decide (core), store the status, act. Every step may be repeated."""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -119,14 +120,16 @@ class Controller:
             self._wake_waiting()
 
     def _contenders(self) -> list[Contender]:
-        live = {body["metadata"]["name"] for body in self._store.plans()}
-        for name in [name for name in self._standing if name not in live]:
+        plans = {body["metadata"]["name"]: body for body in self._store.plans()}
+        for name in [name for name in self._standing if name not in plans]:
             del self._standing[name]
-        # Right after a start other plans' Jobs run already, before those plans have been looked at.
-        unknown: dict[str, int] = {}
-        for job in self._store.jobs("ingest"):
-            if job.state == "active" and job.plan not in self._standing and not job.suspended:
-                unknown[job.plan] = unknown.get(job.plan, 0) + 1
+        # Right after a start other plans hold slots already, before they have been looked at: by Jobs that run, and by
+        # Jobs that are written down in the status and not created yet.
+        running = Counter(job.plan for job in self._store.jobs("ingest") if job.state == "active" and not job.suspended)
+        unknown = {name: running[name] for name in running if name not in self._standing}
+        for name, body in plans.items():
+            if name not in self._standing:
+                unknown[name] = max(unknown.get(name, 0), read_status(body).batches.active)
         return [*self._standing.values(), *(Contender(n, 0, "", count, 0) for n, count in unknown.items())]
 
     async def _jobs(self, plan: Plan) -> tuple[list[Job], list[Job]]:
