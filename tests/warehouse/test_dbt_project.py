@@ -35,7 +35,8 @@ def dbt(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Iterator[Db
 
 def test_all_that_is_promised_is_archived_and_no_gap_is_left(dbt: Dbt, source: Source) -> None:
     summary = dbt.rows(
-        "select ROVER_NAME, SOLS_PROMISED, SOLS_ARCHIVED, PHOTOS_PROMISED, PHOTOS_ARCHIVED, GAPS from GOLD.ROVER_SUMMARY"
+        "select ROVER_NAME, SOLS_PROMISED, SOLS_ARCHIVED, PHOTOS_PROMISED, PHOTOS_ARCHIVED, GAPS"
+        " from GOLD.ROVER_SUMMARY"
     )
     expected = {
         (name, len(m["photos"]), len(m["photos"]), m["total_photos"], m["total_photos"], 0)
@@ -119,14 +120,16 @@ def test_captured_photos_arrive_field_by_field(dbt: Dbt) -> None:
     expected = {
         (
             p["id"], p["rover"]["id"], p["rover"]["name"], p["sol"], p["earth_date"],
-            str(p["camera"]["id"]), p["camera"]["id"], p["camera"]["name"], p["camera"]["full_name"], p["img_src"], True,
+            str(p["camera"]["id"]), p["camera"]["id"], p["camera"]["name"],
+            p["camera"]["full_name"], p["img_src"], True,
         )
         for p in captured
     }  # fmt: skip
     assert {(*row[:4], str(row[4]), *row[5:]) for row in found} == expected
     assert len(found) == len(captured) > 150
     times = dbt.rows(
-        "select count(UTC), min(UTC)::date::varchar, max(UTC)::date::varchar from SILVER.FACT_PHOTOS where SOURCE = 'capture'"
+        "select count(UTC), min(UTC)::date::varchar, max(UTC)::date::varchar from SILVER.FACT_PHOTOS"
+        " where SOURCE = 'capture'"
     )
     assert times[0][0] == len(captured)
     assert "2004-01-03" < times[0][1] < times[0][2] < "2004-01-27"
