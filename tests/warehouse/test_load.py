@@ -140,6 +140,8 @@ def test_what_can_never_be_loaded_is_recorded_once_and_blocks_nobody(
         (other.key, other.etag, "BadDocument"),
         (misfit.key, misfit.etag, "BadDocument"),
     ]
+    with client.Warehouse(query_tag="test") as warehouse:
+        assert warehouse.run("list @BRONZE.LOAD_FILES") == []
     assert load(bucket, topic, log, load_id="sweep")["details"]["rejected"] == 0
     assert bronze("REJECTED_OBJECTS", "OBJECT_KEY, ETAG, REASON") == rejected
     # Its next content gets its chance.

@@ -10,6 +10,7 @@ from mm_contracts.batch import LoadSpec, ObjectRef
 from mm_contracts.messages import LoadedObject
 from mm_contracts.reasons import ExitCode, Reason
 
+from mm_jobs.common.ahead import work_ahead
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
@@ -52,6 +53,7 @@ class Load:
         self._log = log
         self._ledger = Ledger(warehouse)
         self._loaded: list[LoadedObject] = []
+        self._refused: list[tuple[str, str, NotOurs]] = []
         self._counts = {"skipped": 0, "rejected": 0, "gone": 0, "bytes": 0, "groups": 0}
 
     def run(self) -> dict[str, Any]:
@@ -71,10 +73,13 @@ class Load:
         self._log.info("compared", objects=len(objects), missing=len(missing), sweep=self._spec.sweep)
         problem = None
         try:
-            for group in grouped(self._loadables(missing, entries)):
+            # While the warehouse is busy with a group, the next one is read and checked.
+            for group in work_ahead(grouped(self._loadables(missing, entries))):
                 self._write(group)
         except JobError as error:
             problem = error
+        for key, etag, refusal in self._refused:
+            self._reject(key, etag, refusal.reason, str(refusal))
         self._announce(entries, objects)
         if problem is not None:
             raise problem
@@ -104,7 +109,7 @@ class Load:
                 # The bucket's content now, whatever the event said: it may be newer than the event.
                 yield read(item.key, stored.etag, stored.body)
             except NotOurs as problem:
-                self._reject(item.key, stored.etag, problem.reason, str(problem))
+                self._refused.append((item.key, stored.etag, problem))
 
     def _write(self, group: list[Loadable]) -> None:
         """Load a group, or what remains of it without the objects whose values do not fit."""

@@ -4,6 +4,7 @@ The documents travel as files through an internal stage, as the production path 
 statement's own text and binds are limited there, a staged file is not.
 """
 
+import contextlib
 import secrets
 import tempfile
 from collections.abc import Iterable
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from mm_contracts.bronze import LEDGER, STAGE, BronzeTable
 
-from mm_jobs.common.warehouse import Warehouse, placeholders
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.warehouse import DataError, Warehouse, placeholders
 from mm_jobs.load.documents import GIVEN, Loadable, naive_utc
 
 ROWS_PER_OBJECT = 1
@@ -30,14 +32,20 @@ def write(warehouse: Warehouse, load_id: str, group: list[Loadable]) -> None:
     # A folder of its own for each try: a table skips a file of a name that it has loaded before.
     folder = f"{load_id}-{secrets.token_hex(4)}"
     tables = _by_table(group)
-    for table, items in tables:
-        _stage(warehouse, folder, table, load_id, items)
     keys = [item.key for item in group]
-    with warehouse.transaction():
-        # First of all, because it makes a second loader of the same keys wait until this transaction has ended.
-        warehouse.run(f"delete from {LEDGER} where OBJECT_KEY in {placeholders(len(keys))}", keys)
+    try:
         for table, items in tables:
-            _replace(warehouse, folder, table, [item.key for item in items])
+            _stage(warehouse, folder, table, load_id, items)
+        with warehouse.transaction():
+            # First of all, because it makes a second loader of the same keys wait until this transaction has ended.
+            warehouse.run(f"delete from {LEDGER} where OBJECT_KEY in {placeholders(len(keys))}", keys)
+            for table, items in tables:
+                _replace(warehouse, folder, table, [item.key for item in items])
+    except (DataError, JobError):
+        # COPY removes what it has loaded; what it has not would stay for ever, under a name that is not used again.
+        with contextlib.suppress(DataError, JobError):
+            warehouse.run(f"remove @{STAGE}/{folder}")
+        raise
 
 
 def _by_table(group: list[Loadable]) -> list[tuple[BronzeTable, list[Loadable]]]:

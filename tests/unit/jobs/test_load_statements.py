@@ -1,0 +1,122 @@
+"""What a load says to the warehouse, recorded: the rules of a real Snowflake account hold for it.
+
+There, DDL commits an open transaction, a statement's text has at most a megabyte and a list at most 16,384 expressions;
+and PUT belongs outside the transaction, so that nothing waits for an upload under locks.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mm_contracts.bronze import TABLES, all_tables
+from mm_jobs.load import schema
+from mm_jobs.load.documents import Loadable
+from mm_jobs.load.ledger import Ledger
+from mm_jobs.load.writing import write
+
+DDL = re.compile(r"(?i)^(create|drop|alter|truncate|grant)\b")
+
+
+class Recorder:
+    """Takes statements as the warehouse's client does; keeps what was staged."""
+
+    def __init__(self, present: Sequence[str] = ()) -> None:
+        self.said: list[tuple[str, tuple[object, ...]]] = []
+        self.staged: dict[str, bytes] = {}
+        self._present = present
+        self._open = False
+
+    def run(self, sql: str, binds: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        self.said.append((sql, tuple(binds)))
+        assert len(sql) < 1_000_000
+        assert sql.count("?") == len(binds) < 16_384
+        assert not (self._open and (DDL.match(sql) or sql.lower().startswith("put")))
+        if match := re.match(r"put file://(\S+) @(\S+)", sql):
+            path = Path(match[1])
+            self.staged[f"{match[2]}/{path.name}"] = path.read_bytes()
+        if "INFORMATION_SCHEMA.TABLES" in sql:
+            return [(name,) for name in self._present]
+        return []
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.run("begin")
+        self._open = True
+        yield
+        self._open = False
+        self.run("commit")
+
+    def texts(self) -> list[str]:
+        return [sql for sql, _ in self.said]
+
+
+def _loadable(number: int, dataset: str = "photos") -> Loadable:
+    return Loadable(f"{dataset}/key-{number}", f"e{number}", TABLES[dataset], b'{"a":"it\'s"}')
+
+
+def test_a_group_is_staged_first_and_then_written_in_one_transaction() -> None:
+    recorder = Recorder()
+    write(recorder, "load-1", [_loadable(1), _loadable(2), _loadable(3, "manifests")])  # type: ignore[arg-type]
+    verbs = [" ".join(text.split()[:3]) for text in recorder.texts()]
+    photos, manifests = "BRONZE.RAW_PHOTO_RESPONSE", "BRONZE.RAW_MANIFEST_RESPONSE"
+    assert [verb.split(" file")[0] for verb in verbs[:2]] == ["put", "put"]
+    assert verbs[2:] == [
+        "begin",
+        "delete from BRONZE.LOAD_LEDGER",
+        f"delete from {photos}",
+        f"copy into {photos}",
+        "insert into BRONZE.LOAD_LEDGER",
+        f"delete from {manifests}",
+        f"copy into {manifests}",
+        "insert into BRONZE.LOAD_LEDGER",
+        "commit",
+    ]
+
+
+def test_documents_travel_in_files_and_keys_in_binds() -> None:
+    recorder = Recorder()
+    write(recorder, "load-1", [_loadable(1), _loadable(2)])  # type: ignore[arg-type]
+    assert not any("it's" in text or "key-1" in text for text in recorder.texts())
+    ((place, content),) = recorder.staged.items()
+    lines = [json.loads(line) for line in content.splitlines()]
+    assert [(line["object_key"], line["etag"], line["load_id"], line["doc"]) for line in lines] == [
+        ("photos/key-1", "e1", "load-1", {"a": "it's"}),
+        ("photos/key-2", "e2", "load-1", {"a": "it's"}),
+    ]
+    (copied,) = [text for text in recorder.texts() if text.startswith("copy")]
+    assert f"from @{place})" in copied
+
+
+def test_each_try_stages_under_a_name_of_its_own() -> None:
+    # A table skips a file whose name it has loaded before: under the first try's name a second one would load nothing.
+    places = set()
+    for _ in range(2):
+        recorder = Recorder()
+        write(recorder, "load-1", [_loadable(1)])  # type: ignore[arg-type]
+        places |= set(recorder.staged)
+    assert len(places) == 2
+
+
+def test_many_keys_are_asked_for_in_statements_of_limited_size() -> None:
+    recorder = Recorder()
+    ledger = Ledger(recorder)  # type: ignore[arg-type]
+    ledger.entries([f"key-{number}" for number in range(20_000)])
+    ledger.mark_published(((f"key-{number}", "e") for number in range(20_000)), "2026-01-02 03:04:05")
+    assert len(recorder.said) == 20_000 / 500 + 20_000 / 250
+
+
+def test_tables_are_created_only_where_they_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = Recorder(present=list(all_tables()))
+    assert schema.ensure(complete) == []  # type: ignore[arg-type]
+    assert len(complete.said) == 1
+    recorder = Recorder(present=[name for name in all_tables() if name != "RAW_PHOTO_RESPONSE"])
+    assert schema.ensure(recorder) == ["RAW_PHOTO_RESPONSE"]  # type: ignore[arg-type]
+    assert "create transient table if not exists BRONZE.RAW_PHOTO_RESPONSE" in recorder.texts()[-1]
+    monkeypatch.setenv("MARS_BRONZE_TRANSIENT", "false")
+    lasting = Recorder()
+    schema.ensure(lasting)  # type: ignore[arg-type]
+    assert not any("transient" in text for text in lasting.texts())
