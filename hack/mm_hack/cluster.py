@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mm_hack import cache, thin, versions
 from mm_hack.node import import_images
@@ -14,7 +16,7 @@ from mm_hack.places import ASSETS, CLUSTER, CONTEXT, NODE
 from mm_hack.progress import Progress
 from mm_hack.run import CommandFailed, SetupError, attempt, output, run
 
-READY_TIMEOUT = "180s"
+READY_TIMEOUT = 300.0
 
 
 def render(template: str, node_image: str, *, packages: bool) -> str:
@@ -76,13 +78,46 @@ def wait_ready(kubectl: Path) -> None:
     """Wait until the API answers and node, DNS and storage work."""
     call = [str(kubectl), "--context", CONTEXT]
     try:
-        run([*call, "wait", "--for=condition=Ready", "node", "--all", f"--timeout={READY_TIMEOUT}"], log="cluster")
-        for namespace, name in (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner")):
-            target = ["-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={READY_TIMEOUT}"]
-            run([*call, *target], log="cluster")
+        _await_pods(call)
+        run([*call, "wait", "--for=condition=Ready", "node", "--all", f"--timeout={READY_TIMEOUT:.0f}s"], log="cluster")
     except SetupError as error:
         look = f"kubectl --context {CONTEXT} get pods -A"
         raise SetupError(f"The cluster is not ready. Look with `{look}`. {error}") from error
+
+
+def _await_pods(call: Sequence[str]) -> None:
+    """Wait until the system's pods are ready, in this run of the node.
+
+    After a restart the API first tells the state of before, in which everything was ready.
+    """
+    since = output(["docker", "container", "inspect", "--format", "{{.State.StartedAt}}", NODE]).strip()
+    deadline = time.monotonic() + READY_TIMEOUT
+    for namespace in SYSTEM_NAMESPACES:
+        while True:
+            said = attempt([*call, "--namespace", namespace, "get", "pods", "-o", "json"], timeout=20)
+            waiting = not_ready(json.loads(said), since[:19]) if said else ["the API server"]
+            if not waiting:
+                break
+            if time.monotonic() > deadline:
+                raise SetupError(f"{', '.join(waiting)} did not become ready.")
+            time.sleep(0.5)
+
+
+SYSTEM_NAMESPACES = ("kube-system", "local-path-storage")
+
+
+def not_ready(pods: dict[str, Any], since: str) -> list[str]:
+    """The pods with a container that is not ready or was started before `since` (UTC, to the second).
+
+    No pods at all count as one that is missing: their Deployment has not made them yet.
+    """
+    waiting = []
+    for pod in pods["items"]:
+        statuses = pod["status"].get("containerStatuses", [])
+        fine = [s["ready"] and s["state"].get("running", {}).get("startedAt", "")[:19] >= since for s in statuses]
+        if not fine or not all(fine):
+            waiting.append(str(pod["metadata"]["name"]))
+    return waiting if pods["items"] else ["the first pod"]
 
 
 def _server_version(kubectl: Path) -> str:

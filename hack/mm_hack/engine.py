@@ -92,8 +92,24 @@ def ensure(progress: Progress) -> None:
             step.note = f"without {', '.join(capability(number) for number in missing)}, which this machine lacks"
 
 
+def forget_dead(pid_file: Path, program: str) -> None:
+    """Delete the pid file of a process that is gone.
+
+    A machine that was stopped leaves them; by the next start the number may be another process's, and the engine would
+    take that for itself and refuse to start.
+    """
+    try:
+        alive = Path(f"/proc/{int(pid_file.read_text())}/comm").read_text().strip() == program
+    except (OSError, ValueError):
+        alive = False
+    if not alive:
+        pid_file.unlink(missing_ok=True)
+
+
 def _start(missing: list[int]) -> None:
     home().mkdir(parents=True, exist_ok=True)
+    forget_dead(home() / "dockerd.pid", "dockerd")
+    forget_dead(Path("/var/run/docker/containerd/containerd.pid"), "containerd")
     command = [
         *("dockerd", "--data-root", str(home() / "data"), "--pidfile", str(home() / "dockerd.pid")),
         *("--exec-opt", "native.cgroupdriver=cgroupfs", "--storage-driver", "overlay2"),

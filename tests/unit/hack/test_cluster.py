@@ -96,3 +96,22 @@ def test_a_new_build_restarts_what_runs_the_app_image_once() -> None:
         _workload("StatefulSet", "mars-minio", "minio/minio:x", None),
     ]
     assert up.stale({"items": items}, "new") == [("deployment", "mars-operator"), ("statefulset", "mars-warehouse")]
+
+
+def _pod(name: str, ready: bool, started: str | None) -> dict[str, Any]:
+    state = {"running": {"startedAt": started}} if started else {"waiting": {"reason": "CrashLoopBackOff"}}
+    return {"metadata": {"name": name}, "status": {"containerStatuses": [{"ready": ready, "state": state}]}}
+
+
+def test_pods_of_before_a_restart_do_not_count_as_ready() -> None:
+    since = "2025-10-07T12:00:00"
+    pods = [
+        _pod("fine", True, "2025-10-07T12:00:00Z"),
+        _pod("of-before", True, "2025-10-07T11:59:59Z"),
+        _pod("starting", False, "2025-10-07T12:00:05Z"),
+        _pod("crashing", False, None),
+        {"metadata": {"name": "new"}, "status": {"phase": "Pending"}},
+    ]
+    assert cluster.not_ready({"items": pods}, since) == ["of-before", "starting", "crashing", "new"]
+    assert cluster.not_ready({"items": pods[:1]}, since) == []
+    assert cluster.not_ready({"items": []}, since) == ["the first pod"]
