@@ -57,8 +57,11 @@ def init(arguments: argparse.Namespace) -> int:
         if not warehouse.rows("select current_database()")[0][0]:
             warehouse.rows(f"create database if not exists {database}")
             warehouse.rows(f"use database {database}")
+        # Asked for first: "if not exists" still needs the right to create one, which a loading role need not have.
+        present = warehouse.rows("select SCHEMA_NAME from INFORMATION_SCHEMA.SCHEMATA")
         for schema in SCHEMAS:
-            warehouse.rows(f"create schema if not exists {schema}")
+            if (schema,) not in present:
+                warehouse.rows(f"create schema {schema}")
         for statement in create_statements(all_tables(), transient=not arguments.permanent_bronze):
             warehouse.rows(statement)
     print(f"{database}: schemas {', '.join(SCHEMAS)}, {len(all_tables())} bronze tables and stage {STAGE} are there")

@@ -108,13 +108,12 @@ def create_statement(name: str, columns: Columns, *, transient: bool) -> str:
 
 
 def create_statements(names: Iterable[str], *, transient: bool = True) -> list[str]:
-    """Return the statements that create the schema, the stage and the named tables where they are missing.
+    """Return the statements that create the stage and the named tables where they are missing; the schema is there.
 
     The ledgers are never transient: what was asked for, and when, cannot be found again in the bucket.
     """
     tables = all_tables()
     return [
-        f"create schema if not exists {SCHEMA}",
         f"create stage if not exists {STAGE}",
         *(create_statement(name, tables[name], transient=transient and not name.endswith("_LEDGER")) for name in names),
     ]

@@ -11,6 +11,9 @@ def ensure(warehouse: Warehouse) -> list[str]:
     missing = missing_tables(warehouse, SCHEMA, list(all_tables()))
     if missing:
         transient = optional("MARS_BRONZE_TRANSIENT", "true").lower() != "false"
+        # Asked for first: "if not exists" still needs the right to create one, which a loading role need not have.
+        if (SCHEMA,) not in warehouse.run("select SCHEMA_NAME from INFORMATION_SCHEMA.SCHEMATA"):
+            warehouse.run(f"create schema {SCHEMA}")
         for statement in create_statements(missing, transient=transient):
             warehouse.run(statement)
     return missing
