@@ -33,3 +33,8 @@
 
 {#- The present time in UTC; a macro, so that unit tests can set it. -#}
 {% macro now_utc() -%} sysdate() {%- endmacro %}
+
+{#- A whole number of a VARIANT, whether it came as a number or as text; null for anything else. -#}
+{% macro whole_number(value) -%}
+    try_to_number({{ value }}::varchar)::integer
+{%- endmacro %}

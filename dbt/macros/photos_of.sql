@@ -3,16 +3,17 @@
 
     A macro and not only a view, because a filter on top of FLATTEN may be applied after every object was taken apart:
     here it stands below, so that a run reads the objects it needs and no others.
+    What is not of its kind becomes null: one bad photo must not stop all others.
 -#}
 {% macro photos_of(objects=none) %}
 select
     responses.object_key::varchar as object_key,
     responses.source::varchar as source,
     responses.rover_name::varchar as rover_name,
-    photo.value:id::integer as photo_id,
-    photo.value:sol::integer as sol,
-    photo.value:earth_date::date as earth_date,
-    photo.value:camera:id::integer as served_camera_id,
+    {{ whole_number("photo.value:id") }} as photo_id,
+    {{ whole_number("photo.value:sol") }} as sol,
+    try_to_date(photo.value:earth_date::varchar) as earth_date,
+    {{ whole_number("photo.value:camera:id") }} as served_camera_id,
     photo.value:camera:name::varchar as camera_name,
     photo.value:camera:full_name::varchar as camera_full_name,
     photo.value:img_src::varchar as img_src,

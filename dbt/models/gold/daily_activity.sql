@@ -58,7 +58,7 @@ layers as (
 sols as (
 
     select rover_name, sol from photos
-    union distinct
+    union
     select rover_name, sol from drives
 
 )

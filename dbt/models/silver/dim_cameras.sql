@@ -1,3 +1,5 @@
+{{ config(tags=['photos', 'manifests']) }}
+
 -- The documented cameras, and those seen in manifests or photos. A camera's key depends on its rover and name alone.
 
 with
@@ -28,7 +30,7 @@ photographed as (
 seen as (
 
     select rover_name, camera_name from promised
-    union distinct
+    union
     select rover_name, camera_name from photographed
 
 ),
@@ -36,7 +38,7 @@ seen as (
 every as (
 
     select rover_name, camera_name from documented
-    union distinct
+    union
     select rover_name, camera_name from seen
 
 )

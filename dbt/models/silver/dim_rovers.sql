@@ -1,4 +1,4 @@
-{{ config(tags=['loop']) }}
+{{ config(tags=['loop', 'manifests']) }}
 
 with
 

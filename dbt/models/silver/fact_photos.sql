@@ -6,7 +6,7 @@
         meta={'support_column': 'object_key'},
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
-        tags=['loop'],
+        tags=['loop', 'photos'],
     )
 }}
 
@@ -65,6 +65,7 @@ observed as (
         split_part(photos.img_src, '/', -1) as file_name
     from photos
     inner join answers on photos.object_key = answers.object_key and photos.sol = answers.sol
+    where photos.photo_id is not null
     qualify
         row_number() over (
             partition by photos.source, photos.photo_id

@@ -9,11 +9,11 @@ select
     responses.source::varchar as source,
     responses.rover_name::varchar as rover_name,
     manifest.value:status::varchar as rover_status,
-    manifest.value:landing_date::date as landing_date,
-    manifest.value:launch_date::date as launch_date,
-    manifest.value:max_sol::integer as max_sol,
-    manifest.value:max_date::date as max_date,
-    manifest.value:total_photos::integer as total_photos,
+    try_to_date(manifest.value:landing_date::varchar) as landing_date,
+    try_to_date(manifest.value:launch_date::varchar) as launch_date,
+    {{ whole_number("manifest.value:max_sol") }} as max_sol,
+    try_to_date(manifest.value:max_date::varchar) as max_date,
+    {{ whole_number("manifest.value:total_photos") }} as total_photos,
     manifest.value:photos as sols,
     responses.ingestion_date::timestamp_ntz as ingested_at
 from
