@@ -332,8 +332,10 @@ def test_temporary_tables_are_the_sessions_own(warehouse: Warehouse, cursor: Any
 def test_comments_are_kept_and_may_hold_quotes(cursor: Any) -> None:
     cursor.execute("create or replace table c (k varchar, v int) comment = 'it''s'")
     cursor.execute("comment on table c is $$table's$$")
-    cursor.execute('alter table MARS.DIALECT.c alter "K" comment $$key, "k"$$, "V" comment $$it\'s v$$;')
-    cursor.execute("create or replace view cv as select k from c")
+    cursor.execute('alter table MARS.DIALECT.c alter "K" comment $$key, "k"$$, "V" comment $$it\'s v$$\n/* tag; */;')
+    cursor.execute("create or replace view cv (k comment $$first's$$) comment = $$a v$$ as select k from c")
+    first = "select comment from information_schema.columns where table_name = 'CV'"
+    assert cursor.execute(first).fetchall() == [("first's",)]
     cursor.execute('alter view cv alter "K" comment $$of a view$$')
     cursor.execute("comment on view cv is 'a view'")
     tables = "select table_name, table_type, comment from information_schema.tables where table_name in ('C', 'CV')"

@@ -11,7 +11,7 @@ from sqlglot import Expr, exp
 
 from mm_warehouse.dialect import merge as merges
 from mm_warehouse.dialect.arithmetic import check_divisors, keep_aggregate_arguments
-from mm_warehouse.dialect.comments import table_comment_sql
+from mm_warehouse.dialect.comments import created_column_comments, table_comment_sql, take_column_comments
 from mm_warehouse.dialect.constraints import drop_keys
 from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
 from mm_warehouse.dialect.create_as import create_table_as, declare_not_null
@@ -93,13 +93,13 @@ class WarehouseCursor(FakeSnowflakeCursor):
             for part in self._transform_explode(expression):
                 translated = self.translate(part, params)
                 self._execute(translated, params if translated.find(exp.Placeholder) else None)
-                for sql in declare_not_null(translated):
+                for sql in [*declare_not_null(translated), *created_column_comments(translated)]:
                     self.duck.execute(sql)
 
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
         prepared = (
-            inline_flattened(drop_keys(expression))
+            inline_flattened(drop_keys(take_column_comments(expression)))
             .transform(semi_structured, copy=False)
             .transform(text_functions, copy=False)
         )
