@@ -53,7 +53,11 @@ def ensure(kind: Path, kubectl: Path, image: str, progress: Progress, *, package
         if before == "stopped":
             with progress.step("start the cluster again"):
                 run(["docker", "start", NODE], log="cluster")
-        elif before == "absent":
+        if before != "absent" and not _complete():
+            progress.say("the cluster's creation was interrupted: it is made anew")
+            delete(kind, progress)
+            before = "absent"
+        if before == "absent":
             _create(kind, image, progress, packages=packages)
         elif not attempt([str(kubectl), "--context", CONTEXT, "version", "-o", "json"], timeout=20):
             run([str(kind), "export", "kubeconfig", "--name", CLUSTER], log="cluster")
@@ -72,6 +76,16 @@ def _create(kind: Path, image: str, progress: Progress, *, packages: bool) -> No
         path = Path(folder) / "kind.yaml"
         path.write_text(config)
         run([str(kind), "create", "cluster", "--name", CLUSTER, "--config", str(path)], log="cluster")
+        run(["docker", "exec", NODE, "touch", COMPLETE], log="cluster")
+
+
+COMPLETE = "/kind/complete"
+"""A file of the node that says that kind came to its end: a node without it is half a cluster and holds nothing."""
+
+
+def _complete() -> bool:
+    # Only the node's own "no" counts: a busy engine that does not answer must not cost a cluster its data.
+    return output(["docker", "exec", NODE, "sh", "-c", f"test -e {COMPLETE} && echo yes || echo no"]).strip() == "yes"
 
 
 def wait_ready(kubectl: Path) -> None:
