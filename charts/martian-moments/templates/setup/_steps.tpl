@@ -5,7 +5,7 @@ Small limits: each is one short Python process.
 
 {{- define "mars.stepResources" -}}
 resources:
-  requests: {cpu: 20m, memory: 64Mi}
+  requests: {cpu: 10m, memory: 64Mi}
   limits: {memory: 192Mi}
 {{- end }}
 
