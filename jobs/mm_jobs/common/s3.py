@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mm_contracts.keys import BUCKET
 from mm_contracts.reasons import ExitCode, Reason
@@ -13,6 +13,11 @@ from mm_jobs.common.env import optional
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import WaiterConfigTypeDef
+
+
+_BUCKET_WAIT: "Final[WaiterConfigTypeDef]" = {"Delay": 1, "MaxAttempts": 60}
+"""Seconds between looks, and looks."""
 
 
 class Stored(NamedTuple):
@@ -54,8 +59,12 @@ class Bucket:
         return None  # unreachable: _errors either passes or raises; mypy cannot know
 
     def list(self) -> Iterator[tuple[str, str, int]]:
-        """Yield (key, ETag, size) of all objects in key order. Raises JobError."""
+        """Yield (key, ETag, size) of all objects in key order. Raises JobError.
+
+        A bucket that is not there yet is waited for: the first sweep of a new installation may run before it is made.
+        """
         with self._errors("list the bucket"):
+            self._s3().get_waiter("bucket_exists").wait(Bucket=self.name, WaiterConfig=_BUCKET_WAIT)
             for page in self._s3().get_paginator("list_objects_v2").paginate(Bucket=self.name):
                 for entry in page.get("Contents", []):
                     yield entry["Key"], entry["ETag"].strip('"'), entry["Size"]
@@ -81,15 +90,18 @@ class Bucket:
 
     @contextlib.contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
         try:
             yield
+        except WaiterError as error:
+            message = f"there is no bucket {self.name} that can be used ({error}): make it with `mars setup bucket`"
+            raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, message) from None
         except ClientError as error:
             said: Any = error.response.get("Error", {})
             message = f"the object store refused to {doing}: {said.get('Code')}: {said.get('Message')}"
             if said.get("Code") == "NoSuchBucket":
-                message += f"; create bucket {self.name}"
+                message += f"; make bucket {self.name} with `mars setup bucket`"
             raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, message) from None
         except BotoCoreError as error:
             message = f"the object store did not {doing}: {error}; check that it runs and S3_ENDPOINT_URL is right"

@@ -59,7 +59,7 @@ class Warehouse:
             DataError: the values do not fit.
             JobError: anything else.
         """
-        with _errors(f"run {' '.join(sql.split())[:80]!r}"):
+        with _errors(f"run {' '.join(sql.split())[:80]!r} in the warehouse"):
             self._cursor.execute(sql, tuple(binds) or None)
             return list(self._cursor.fetchall())
 
@@ -87,7 +87,7 @@ def _errors(doing: str) -> Iterator[None]:
         said = " ".join(str(getattr(error, "msg", None) or error).split())[:500]
         if state.startswith(_DATA_EXCEPTION) and state != _UNSPECIFIC:
             raise DataError(said) from None
-        message = f"the warehouse did not {doing}: {said}"
+        message = f"could not {doing}: {said}"
         if isinstance(error, errors.OperationalError | OSError):
             message += "; check that it runs and the SNOWFLAKE_ settings are right"
         raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message) from None
