@@ -66,12 +66,16 @@ def folder(thing: str, key: str, build: Callable[[Path], None]) -> Path:
 
 
 @contextlib.contextmanager
-def lock(name: str) -> Iterator[None]:
-    """Hold a named lock between processes; the kernel lets go of it when the holder dies."""
+def lock(name: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold a named lock between processes; the kernel lets go of it when the holder dies.
+
+    Args:
+        shared: let others hold it too who also share it.
+    """
     locks = cache_root() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / name.replace("/", "_")).open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
 
 

@@ -106,7 +106,12 @@ def _compile(program: Program, target: Path) -> None:
     links = " ".join(f"-X {name}={value}" for name, value in program.variables)
     linking = ["-ldflags", f"-s -w {links}".strip()]
     command = [str(toolchain()), "build", *FLAGS, *linking, "-o", str(target), program.package]
-    run(command, log=f"build-{program.name}", env=go_environment(), cwd=program.module)
+    with cache.lock(OBJECTS, shared=True):
+        run(command, log=f"build-{program.name}", env=go_environment(), cwd=program.module)
+
+
+OBJECTS = "go-objects"
+"""The lock on the compiler's cache: shared by those who build, held alone to delete it."""
 
 
 def download(module: Path) -> None:
@@ -121,6 +126,12 @@ def module_folder(module: Path, path: str) -> Path:
     return Path(output(listing, env=go_environment(), cwd=module).strip())
 
 
+def forget_objects() -> None:
+    """Delete the compiler's cache, gigabytes that only a change of locked versions would use again."""
+    with cache.lock(OBJECTS):
+        cache.remove(cache_root() / "go" / "build")
+
+
 def install(package: str, version: str, name: str, progress: Progress, *, about: float) -> Path:
     """A Go program built at a version as its authors' go.mod says; cached by that version."""
 
@@ -128,7 +139,8 @@ def install(package: str, version: str, name: str, progress: Progress, *, about:
         with progress.step(f"build {name} {version}", about=about):
             command = [str(toolchain()), "install", *FLAGS, "-ldflags", "-s -w", f"{package}@{version}"]
             environment = {**go_environment(), "GOBIN": str(folder)}
-            run(command, log=f"build-{name}", env=environment)
+            with cache.lock(OBJECTS, shared=True):
+                run(command, log=f"build-{name}", env=environment)
 
     return cache.folder(f"bin/{name}", cache.content_key(package, version, *FLAGS, go_arch(), system()), make) / name
 

@@ -74,9 +74,12 @@ def _packages(progress: Progress) -> list[Task]:
         Task(f"build {p.name}", lambda p=p: gobuild.build(p, progress), lane="go")  # type: ignore[misc]
         for p in programs
     ]
+    unbuilt = [p for p in programs if gobuild.built(p) is None]
+    trim = [Task("trim", gobuild.forget_objects, after=[f"build {p.name}" for p in programs])] if unbuilt else []
     return [
         Task("engine", lambda: engine.ensure(progress), lane="apt"),
         *builds,
+        *trim,
         Task("debian", lambda: images.debian(progress), after=["engine"], lane="apt"),
         Task("jars", lambda: images.kafka_jars(progress), after=["debian"], lane="apt"),
         Task("kafka", lambda: make("kafka", images.kafka(progress)), after=["debian", "jars"], lane="image"),
