@@ -61,7 +61,8 @@ def _comment(lines: list[str], key_line: int) -> tuple[str, dict[str, Any]]:
     first = key_line
     while first > 0 and lines[first - 1].lstrip().startswith("#"):
         first -= 1
-    words, extra = [], {}
+    words: list[str] = []
+    extra: dict[str, Any] = {}
     for line in lines[first:key_line]:
         text = line.lstrip().removeprefix("#").strip()
         if text.startswith("@schema "):
