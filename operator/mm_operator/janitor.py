@@ -35,7 +35,8 @@ class Janitor:
         while True:
             try:
                 await self.clear_jobs()
-                if round_number % PLANS_EVERY == 0:
+                # Not in the first round: a start has better things to do than to read all finished plans.
+                if round_number % PLANS_EVERY == 1:
                     await self.clear_plans()
             except ApiError as error:
                 log.warning("clearing away goes on later: %s", error)

@@ -45,10 +45,11 @@ class Loads:
         dead_letters: DeadLetters,
         done: Callable[[Mark], None],
         changed: Callable[[], None],
+        busy: Callable[[], bool],
         health: Health,
     ) -> None:
         self._flights, self._settings, self._dead_letters = flights, settings, dead_letters
-        self._done, self._changed, self._health = done, changed, health
+        self._done, self._changed, self._busy, self._health = done, changed, busy, health
         self._wanted: dict[ObjectRef, _Wanted] = {}
         self._open: dict[Mark, int] = {}
         self._sweep_requested_at: datetime | None = None
@@ -134,7 +135,8 @@ class Loads:
         now = datetime.now(UTC)
         since = min((wanted.since for wanted in self._wanted.values()), default=None)
         waiting = Waiting(len(self._wanted), since)
-        decision = decide_load(now, waiting, self._flights.jobs(), self._sweep_requested_at, self._settings)
+        jobs = self._flights.jobs()
+        decision = decide_load(now, waiting, jobs, self._sweep_requested_at, self._busy(), self._settings)
         if decision.start == "sweep":
             await self._sweep(now, decision)
         elif decision.start == "load":
@@ -143,7 +145,8 @@ class Loads:
         if decision.start:
             self._changed()
             return 0.0 if self._wanted else IDLE_SECONDS
-        return _pause(decision.wake_at)
+        # Whether batches have settled is no event of its own: look every second while that is waited for.
+        return min(_pause(decision.wake_at), 1.0 if self._wanted else IDLE_SECONDS)
 
     async def _load(self) -> None:
         refs = list(self._wanted)[: self._settings.load_max_objects]

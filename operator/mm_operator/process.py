@@ -62,7 +62,9 @@ class Operator:
         self._intake = Intake(kafka, dead_letters, self._health)
         done = self._intake.done
         flights = Flights(self._kube, self._store, self._owners, "load", "sweep")
-        self._loads = Loads(flights, settings, dead_letters, done, self._work_changed, self._health)
+        self._loads = Loads(
+            flights, settings, dead_letters, done, self._work_changed, lambda: self._controller.busy, self._health
+        )
         flights = Flights(self._kube, self._store, self._owners, "transform")
         self._transforms = Transforms(flights, settings, dead_letters, done, self._busy, self._health)
         self._schedules = Schedules(self._kube, settings, dead_letters, self._owners, done)

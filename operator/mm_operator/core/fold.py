@@ -83,6 +83,7 @@ def decide_load(
     waiting: Waiting,
     jobs: Sequence[Job],
     requested_at: datetime | None,
+    busy: bool,
     settings: OperatorSettings,
 ) -> Decision:
     """Return whether a load or a sweep starts now.
@@ -96,6 +97,7 @@ def decide_load(
         waiting: object events without a Job.
         jobs: the load and sweep Jobs that exist.
         requested_at: from when on this process wants a sweep, if it does.
+        busy: whether batches are under way, so that more objects are about to come: each load is a pod to start.
         settings: fold window, parallelism, interval, back-off.
     """
     live = [job for job in jobs if job.state == "active"]
@@ -112,7 +114,9 @@ def decide_load(
         return Decision(start="sweep", attempt=failures + 1, why=f"wanted since {wanted_at}")
     load_at = None
     if waiting.since is not None:
-        fold = 0.0 if waiting.count >= settings.load_max_objects else settings.load_fold_seconds
+        fold = float(parse_duration(settings.load_max_delay)) if busy else settings.load_fold_seconds
+        if waiting.count >= settings.load_max_objects:
+            fold = 0.0
         load_at = _latest(waiting.since + timedelta(seconds=fold), load_after)
     if load_at is not None and load_at <= now:
         return Decision(start="load", attempt=failures + 1)

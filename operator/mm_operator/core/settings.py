@@ -96,6 +96,9 @@ class OperatorSettings(Camel):
     load_fold_seconds: float = Field(
         default=1.0, ge=0, le=60, description="A first object event waits so long for others to share its load Job."
     )
+    load_max_delay: Duration = Field(
+        default="5s", description="While batches still run, a first object event waits so long instead."
+    )
     load_max_objects: int = Field(default=50, ge=1, le=200, description="Most objects in one load Job.")
     sweep_interval: Duration = Field(default="10m", description="Time between sweeps of the bucket.")
     sweep_after_start: Duration = Field(

@@ -7,15 +7,22 @@ from factories import NOW, seconds, settings, work
 from mm_operator.core.fold import Decision, Waiting, completed, decide_load, decide_transform, failures_since_success
 from mm_operator.core.observe import Job
 
-LOADS = settings(loadFoldSeconds=1.0, sweepInterval="10m", jobBackoff="10s", jobMaxBackoff="1m")
+LOADS = settings(loadFoldSeconds=1.0, loadMaxDelay="5s", sweepInterval="10m", jobBackoff="10s", jobMaxBackoff="1m")
 RUNS = settings(transformFoldSeconds=2.0, transformMaxDelay="60s", transformInterval="1h", jobBackoff="10s")
 
 
 def load(
-    now: float, jobs: list[Job] | None = None, count: int = 0, since: float = 0, asked: float | None = None
+    now: float,
+    jobs: list[Job] | None = None,
+    count: int = 0,
+    since: float = 0,
+    asked: float | None = None,
+    busy: bool = False,
 ) -> Decision:
     waiting = Waiting(count, NOW + seconds(since) if count else None)
-    return decide_load(NOW + seconds(now), waiting, jobs or [], None if asked is None else NOW + seconds(asked), LOADS)
+    return decide_load(
+        NOW + seconds(now), waiting, jobs or [], None if asked is None else NOW + seconds(asked), busy, LOADS
+    )
 
 
 def run(now: float, jobs: list[Job] | None = None, count: int = 0, since: float = 0, busy: bool = False) -> Decision:
@@ -29,6 +36,12 @@ def test_a_first_event_waits_for_others_and_then_they_share_a_load() -> None:
     assert load(0.2, count=LOADS.load_max_objects).start == "load"
 
 
+def test_while_batches_run_a_load_waits_for_more_objects() -> None:
+    assert load(1, count=1, busy=True) == Decision(wake_at=NOW + seconds(5))
+    assert load(5, count=1, busy=True).start == "load"
+    assert load(1, count=LOADS.load_max_objects, busy=True).start == "load"
+
+
 def test_loads_are_single_flight() -> None:
     assert load(100, [work("load")], count=9).start is None
     assert load(100, [work("sweep")], count=9).start is None
@@ -38,10 +51,10 @@ def test_loads_are_single_flight() -> None:
 def test_more_loads_at_a_time_where_that_is_set_but_never_beside_a_sweep() -> None:
     two = settings(loadParallelism=2)
     waiting = Waiting(1, NOW)
-    assert decide_load(NOW + seconds(9), waiting, [work("load")], None, two).start == "load"
-    assert decide_load(NOW + seconds(9), waiting, [work("load"), work("load", at=1)], None, two).start is None
-    assert decide_load(NOW + seconds(9), waiting, [work("sweep")], None, two).start is None
-    assert decide_load(NOW + seconds(9), Waiting(), [work("load")], NOW, two).start is None
+    assert decide_load(NOW + seconds(9), waiting, [work("load")], None, False, two).start == "load"
+    assert decide_load(NOW + seconds(9), waiting, [work("load"), work("load", at=1)], None, False, two).start is None
+    assert decide_load(NOW + seconds(9), waiting, [work("sweep")], None, False, two).start is None
+    assert decide_load(NOW + seconds(9), Waiting(), [work("load")], NOW, False, two).start is None
 
 
 def test_a_sweep_comes_when_asked_for_and_every_interval() -> None:

@@ -116,13 +116,17 @@ class World:
         self.loaded.restart()
         self.store = Store()
         health, settings_ = Health(), self.settings
-        common: tuple[Any, ...] = (self.kube, self.store, [])
+
+        def flights(*kinds: str) -> Flights:
+            return Flights(self.kube, self.store, [], *kinds)  # type: ignore[arg-type]
+
+        letters: Any = self.letters
         self.loads = Loads(
-            Flights(*common, "load", "sweep"), settings_, self.letters, self.events.done, lambda: None, health  # type: ignore[arg-type]
-        )  # fmt: skip
+            flights("load", "sweep"), settings_, letters, self.events.done, lambda: None, lambda: self.busy, health
+        )
         self.transforms = Transforms(
-            Flights(*common, "transform"), settings_, self.letters, self.loaded.done, lambda: self.busy, health  # type: ignore[arg-type]
-        )  # fmt: skip
+            flights("transform"), settings_, letters, self.loaded.done, lambda: self.busy, health
+        )
         self.loads.request_sweep("start")
 
     async def step(self) -> None:

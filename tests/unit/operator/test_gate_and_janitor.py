@@ -1,0 +1,137 @@
+"""The source gate over HTTP and over restarts; probes; and what the janitor clears away."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+from factories import settings
+from fake_api import FakeKube
+from mm_contracts.gate import closure_path, permit_path
+from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED, PlanSpec, plan_manifest
+from mm_contracts.sources import Sources
+from mm_operator.core.times import format_time
+from mm_operator.gatekeeper import Gatekeeper
+from mm_operator.health import Health
+from mm_operator.janitor import Janitor
+from mm_operator.store import Store
+from mm_operator.web import serve
+
+SOURCES = Sources.model_validate(
+    {
+        "default": "s",
+        "sources": {"s": {"baseUrl": "http://s/v1"}, "slow": {"baseUrl": "http://x/v1", "requestsPerHour": 2}},
+    }
+)
+
+
+def kube() -> Any:
+    return FakeKube(now=datetime.now(UTC))
+
+
+def test_the_gate_and_the_probes_over_http() -> None:
+    async def story() -> None:
+        gate = Gatekeeper(kube(), SOURCES, "gate")
+        health = Health()
+        runner = await serve(0, health, lambda: None, gate.routes())
+        port = next(address[1] for address in runner.addresses if ":" not in address[0])
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+            async with client.post(permit_path("s")) as answer:
+                assert (answer.status, await answer.json()) == (200, {"granted": True})
+            async with client.post(closure_path("s"), json={"retry_after_seconds": 30}) as answer:
+                assert answer.status == 204
+            async with client.post(permit_path("s")) as answer:
+                assert answer.status == 429
+                assert 30 <= int(answer.headers["Retry-After"]) <= 34
+            for path, body in ((closure_path("s"), b"no"), (closure_path("s"), b'{"retry_after_seconds": -1}')):
+                async with client.post(path, data=body) as answer:
+                    assert answer.status == 400
+            async with client.post(permit_path("moon")) as answer:
+                assert answer.status == 404
+                assert "use one of s, slow" in await answer.text()
+            statuses = []
+            for _ in range(3):
+                async with client.post(permit_path("slow")) as answer:
+                    statuses.append(answer.status)
+            assert statuses == [200, 200, 429]
+            async with client.get("/readyz") as answer:
+                assert answer.status == 503
+            health.ready = True
+            async with client.get("/readyz") as answer:
+                assert answer.status == 200
+            health.broken("watch of jobs", "it lags")
+            async with client.get("/healthz") as answer:
+                assert (answer.status, await answer.text()) == (503, "watch of jobs: it lags\n")
+            async with client.get("/metrics") as answer:
+                assert 'mars_gate_permits_total{answer="RateLimited",source="s"}' in await answer.text()
+        await runner.cleanup()
+
+    asyncio.run(story())
+
+
+def test_a_closed_source_stays_closed_over_a_restart() -> None:
+    async def story() -> None:
+        api = kube()
+        first = Gatekeeper(api, SOURCES, "gate")
+        await first.save()
+        assert api.kind("configmaps") == {}, "nothing to remember, nothing written"
+        first._gates["s"].close(datetime.now(UTC).timestamp(), 60, "RateLimited")
+        await first.save()
+        await first.save()
+        assert [c[0] for c in api.calls] == ["POST"]
+        second = Gatekeeper(api, SOURCES, "gate")
+        await second.load()
+        assert 55 < second.closed()["s"] <= 60
+        api.kind("configmaps")["gate"]["data"]["s.json"] = "{"
+        third = Gatekeeper(api, SOURCES, "gate")
+        await third.load()
+        assert third.closed() == {}
+
+    asyncio.run(story())
+
+
+def finished(name: str, hours: float, **more: Any) -> dict[str, Any]:
+    spec = PlanSpec.model_validate({"rovers": [{"name": "Spirit", "sols": ["1"]}], "ttlAfterFinished": "2h"})
+    body = plan_manifest(name, "mars", spec, labels={LABEL_FINISHED: "true"}, **more)
+    ended = datetime.now(UTC) - timedelta(hours=hours)
+    return body | {"status": {"phase": "Failed", "finishedAt": format_time(ended), "retryToken": "old"}}
+
+
+def test_plans_past_their_time_go_and_those_to_retry_come_back() -> None:
+    async def story() -> None:
+        api = kube()
+        api.add("plans", finished("over", 3))
+        api.add("plans", finished("fresh", 1))
+        api.add("plans", finished("handled", 1, annotations={ANNOTATION_RETRY: "old"}))
+        api.add("plans", finished("again", 3, annotations={ANNOTATION_RETRY: "new"}))
+        pages = [{"items": list(api.kind("plans").values()), "metadata": {}}]
+
+        async def page(*_: Any, **__: Any) -> Any:
+            return json.loads(json.dumps(pages[0]))
+
+        api.call = page
+        await Janitor(api, Store(), settings()).clear_plans()
+        assert set(api.kind("plans")) == {"fresh", "handled", "again"}
+        labelled = {name for name, body in api.kind("plans").items() if LABEL_FINISHED in body["metadata"]["labels"]}
+        assert labelled == {"fresh", "handled"}
+
+    asyncio.run(story())
+
+
+def test_jobs_go_when_they_are_old_and_recorded() -> None:
+    async def story() -> None:
+        api, store = kube(), Store()
+        api.now = datetime.now(UTC) - timedelta(hours=1)
+        spec = PlanSpec.model_validate({"rovers": [{"name": "Spirit", "sols": ["1-20"]}]})
+        plan = api.add("plans", plan_manifest("p", "mars", spec) | {"status": {"done": "0"}})
+        for name, batch, owner in (("p-0-1", "0", "p"), ("p-1-1", "1", "p"), ("gone-0-1", "0", "gone")):
+            labels = {f"martian-moments.io/{k}": v for k, v in (("kind", "ingest"), ("plan", owner), ("batch", batch))}
+            owners = [{"uid": plan["metadata"]["uid"] if owner == "p" else "other"}]
+            api.add("jobs", {"metadata": {"name": name, "labels": labels, "ownerReferences": owners}})
+            api.end_job(name, 0)
+        api.tell(store)
+        await Janitor(api, store, settings()).clear_jobs()
+        assert {c[2] for c in api.calls if c[0] == "DELETE"} == {"p-0-1", "gone-0-1"}
+
+    asyncio.run(story())
