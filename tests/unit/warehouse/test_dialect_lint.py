@@ -1,0 +1,81 @@
+"""The lint finds what it names, and the product's SQL is free of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mm_warehouse.lint import RULES, check_paths, check_python, check_text
+
+ROOT = Path(__file__).parents[3]
+
+BROKEN = {
+    "ASOF JOIN": "select * from a asof join b match_condition (a.t >= b.t)",
+    "HASH": "select hash(a, b) from t",
+    "GEOGRAPHY": "select to_geography(g)",
+    "ORDER BY ALL": "select * from t order by all",
+    "CONNECT BY": "select * from t start with a = 1 connect by a = prior b",
+    "OBJECT_INSERT": "select object_insert(o, 'k', 1)",
+    "SWAP WITH": "alter table a swap with b",
+    "UNDROP": "select * from t at (offset => -60)",
+    "CREATE FUNCTION": "create or replace function f(x int) returns int as 'x'",
+    "RESULT_SCAN": "select * from table(result_scan(last_query_id()))",
+    "FLATTEN RECURSIVE": "select * from t, lateral flatten(input => v, recursive => true)",
+    "FLATTEN.SEQ": "select f.seq from t, lateral flatten(v) f",
+    "RATIO_TO_REPORT": "select ratio_to_report(x) over () from t",
+    "CONDITIONAL_EVENT": "select conditional_change_event(x) over (order by y) from t",
+    "WIDTH_BUCKET": "select width_bucket(x, 0, 10, 5) from t",
+    "AS_TYPE": "select as_integer(v:a) from t",
+    "PARSE_URL": "select parse_url(u):host from t",
+    "DAY OF YEAR FORMAT": "select to_timestamp_ntz(x, 'YYYY-DDDTHH24:MI:SS') from t",
+    "FRACTIONAL DATEADD": "select dateadd(second, 1.5, ts) from t",
+    "POSITIONAL COLUMN": "select $2 from values (1, 'a')",
+    "MATCH_BY_COLUMN_NAME": "copy into t from @s match_by_column_name = case_insensitive",
+    "ON_ERROR": "copy into t from @s on_error = 'continue'",
+    "WRITE_PANDAS": "select write_pandas(1)",
+    "STREAM OR TASK": "create or replace stream s on table t",
+    "TIME ZONE TYPE": "select ts::timestamp_tz from t",
+}
+
+ALLOWED = """
+-- order by all, hash(x): a comment
+{# {{ swap with }} #}
+select md5(a), sha2(a, 256), f.value:geometry.type::string, f.index, t.sequence, typeof(v), $1:path::int,
+    dateadd(second, 2, ts), dateadd('day', -1, d), to_date(x, 'YYYY-MM-DD'), at, match_by_column_name,
+    ts::timestamp_ntz,    current_timestamp()::timestamp_ntz, column1, as_of, hashed, x.hash
+from {{ ref('t') }}, lateral flatten(input => v, outer => true) f /* connect by */
+qualify row_number() over (partition by a order by b) = 1
+"""
+
+
+def test_every_rule_has_an_example() -> None:
+    assert {rule.name for rule in RULES} == set(BROKEN)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_rule_finds_its_construct(name: str) -> None:
+    found = [f.rule.name for f in check_text(BROKEN[name].upper(), Path("x.sql"))]
+    assert found == [name]
+
+
+def test_allowed_sql_has_no_findings() -> None:
+    assert list(check_text(ALLOWED, Path("x.sql"))) == []
+
+
+def test_line_of_a_finding() -> None:
+    assert [f.line for f in check_text("select 1\n/* a\n b */\norder by all", Path("x.sql"))] == [4]
+
+
+def test_python_files_are_searched_for_sql_only() -> None:
+    source = 'note = "order by all"\nq = "select * from t order by all"\nf = f"select {a} from {b} order by all"\n'
+    assert [f.line for f in check_python(source, Path("x.py"))] == [2, 3]
+
+
+@pytest.mark.parametrize("folder", ["dbt", "jobs", "cli"])
+def test_the_products_sql_keeps_to_the_common_dialect(folder: str) -> None:
+    assert [str(finding) for finding in check_paths([ROOT / folder])] == []
+
+
+def test_document_names_every_rule() -> None:
+    text = (ROOT / "docs" / "warehouse-dialect.md").read_text()
+    assert [rule.name for rule in RULES if f"`{rule.name}`" not in text] == []
