@@ -35,6 +35,12 @@ def promised(system: System) -> dict[str, tuple[int, int]]:
     return found
 
 
+def built(system: System) -> bool:
+    """Return whether dbt has made the tables yet."""
+    tables = "select count(*) from information_schema.tables where table_name in ('FACT_PHOTOS', 'INGESTION_PLANNING')"
+    return int(system.sql(tables)[0][0]) == 2
+
+
 def archived(system: System) -> dict[str, tuple[int, int]]:
     """Return what the archive holds: rover -> (sols, photos)."""
     rows = system.sql("select rover_name, count(distinct sol), count(*) from silver.fact_photos group by 1")
@@ -45,7 +51,7 @@ def wait_complete(system: System, timeout: float = 420) -> None:
     """Wait until the archive holds exactly what the source promises, no gap is left and the loop is quiet."""
 
     def complete() -> bool:
-        return archived(system) == promised(system) and not gaps(system) and not system.active_jobs()
+        return built(system) and archived(system) == promised(system) and not gaps(system) and not system.active_jobs()
 
     wait_until(complete, "a complete and quiet archive", timeout, every=3)
 

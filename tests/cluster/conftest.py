@@ -4,6 +4,7 @@ Tests run in the order of their files' numbers on one archive that grows: instal
 """
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -20,19 +21,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on: Kafka advertises it to clients here."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
-    """The installed release. Without a cluster the tests are skipped, unless the run promised one."""
+    """The installed release, anew; with MARS_KEEP_TEST_NAMESPACE set it is kept and used again. Without a cluster the tests are skipped, unless the run promised one."""
     from mm_hack import places, release, tools
 
     if not release.cluster_answers():
         if os.environ.get("MARS_REQUIRE_CLUSTER"):
             pytest.fail("the cluster does not answer: run ./mars up")
         pytest.skip("needs a cluster: run ./mars test")
-    release.uninstall(NAMESPACE)
-    release.install(NAMESPACE, "tiny")
+    keep = bool(os.environ.get("MARS_KEEP_TEST_NAMESPACE"))
+    if not (keep and release.installed(NAMESPACE)):
+        release.uninstall(NAMESPACE)
+        release.install(NAMESPACE, "tiny", ["--set", f"kafka.embedded.forwardPort={free_port()}"])
     paths = tools.paths()
     with opened(release.kubectl(NAMESPACE), places.NODE, str(paths.docker)) as system:
         yield system
-    if not os.environ.get("MARS_KEEP_TEST_NAMESPACE"):
+    if not keep:
         release.uninstall(NAMESPACE)

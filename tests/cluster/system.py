@@ -16,7 +16,6 @@ from mm_contracts import topics
 from mm_hack.forward import config_values, port_forward, secret_values
 
 Value = TypeVar("Value")
-KAFKA_LOCAL_PORT = 19092
 
 
 def wait_until(condition: Callable[[], Value], what: str, timeout: float = 180, every: float = 1.0) -> Value:
@@ -140,7 +139,9 @@ class System:
     @property
     def bootstrap(self) -> str:
         """Kafka's address from here."""
-        return f"localhost:{self.port('kafka', 19092, KAFKA_LOCAL_PORT)}"
+        (service,) = self.get("service", "mars-kafka")
+        advertised = next(p["port"] for p in service["spec"]["ports"] if p["port"] != 9092)
+        return f"localhost:{self.port('kafka', advertised, advertised)}"
 
     def publish(self, topic: str, value: bytes, headers: dict[str, str] | None = None) -> tuple[int, int]:
         """Write one message and return (partition, offset) once Kafka has it."""
