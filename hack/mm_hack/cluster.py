@@ -121,17 +121,19 @@ SYSTEM_NAMESPACES = ("kube-system", "local-path-storage")
 
 
 def not_ready(pods: dict[str, Any], since: str) -> list[str]:
-    """The pods with a container that is not ready or was started before `since` (UTC, to the second).
+    """The lasting pods with a container that is not ready or was started before `since` (UTC, to the second).
 
-    No pods at all count as one that is missing: their Deployment has not made them yet.
+    Pods without an owner do one thing and end, as those do that make and delete volumes. No pods at all count as one
+    that is missing: their Deployment has not made them yet.
     """
     waiting = []
-    for pod in pods["items"]:
+    lasting = [pod for pod in pods["items"] if pod["metadata"].get("ownerReferences")]
+    for pod in lasting:
         statuses = pod["status"].get("containerStatuses", [])
         fine = [s["ready"] and s["state"].get("running", {}).get("startedAt", "")[:19] >= since for s in statuses]
         if not fine or not all(fine):
             waiting.append(str(pod["metadata"]["name"]))
-    return waiting if pods["items"] else ["the first pod"]
+    return waiting if lasting else ["the first pod"]
 
 
 def _server_version(kubectl: Path) -> str:

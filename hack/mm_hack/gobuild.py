@@ -61,6 +61,7 @@ KIND = Program("kind", CLUSTER_MODULE, "sigs.k8s.io/kind", 10)
 HELM = Program("helm", CLUSTER_MODULE, "helm.sh/helm/v3/cmd/helm", 15)
 PROVISIONER = Program("local-path-provisioner", CLUSTER_MODULE, "github.com/rancher/local-path-provisioner", 10)
 PAUSE = Program("pause", CLUSTER_MODULE, "./pause", 3)
+K9S = Program("k9s", ASSETS / "k9s", "github.com/derailed/k9s", 240)
 MINIO = Program("minio", MINIO_MODULE, "github.com/minio/minio", 120)
 
 # No debug information: the toolchain would spend a tenth of the time on it. No profile-guided optimisation: it would
@@ -130,19 +131,6 @@ def forget_objects() -> None:
     """Delete the compiler's cache, gigabytes that only a change of locked versions would use again."""
     with cache.lock(OBJECTS):
         cache.remove(cache_root() / "go" / "build")
-
-
-def install(package: str, version: str, name: str, progress: Progress, *, about: float) -> Path:
-    """A Go program built at a version as its authors' go.mod says; cached by that version."""
-
-    def make(folder: Path) -> None:
-        with progress.step(f"build {name} {version}", about=about):
-            command = [str(toolchain()), "install", *FLAGS, "-ldflags", "-s -w", f"{package}@{version}"]
-            environment = {**go_environment(), "GOBIN": str(folder)}
-            with cache.lock(OBJECTS, shared=True):
-                run(command, log=f"build-{name}", env=environment)
-
-    return cache.folder(f"bin/{name}", cache.content_key(package, version, *FLAGS, go_arch(), system()), make) / name
 
 
 def go_environment() -> dict[str, str]:

@@ -7,17 +7,15 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from mm_hack import gobuild, tools, versions
+from mm_hack import gobuild, tools
 from mm_hack.places import CONTEXT, NAMESPACE
 from mm_hack.progress import Progress
 
-MODULE = "github.com/derailed/k9s"
-
 
 def ensure(progress: Progress) -> Path:
-    """The k9s program: the machine's own, else one built from its Go module at the pinned version."""
+    """The k9s program: the machine's own, else one built from its Go module at the locked version."""
     found = shutil.which("k9s")
-    return Path(found) if found else gobuild.install(MODULE, versions.K9S, "k9s", progress, about=150)
+    return Path(found) if found else gobuild.build(gobuild.K9S, progress)
 
 
 def run(arguments: Sequence[str], progress: Progress) -> int:

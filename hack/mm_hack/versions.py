@@ -21,7 +21,7 @@ SCALA = "2.13"
 SLF4J = "1.7.36"
 LOG4J = "2.25.5"
 MINIO = "RELEASE.2025-09-07T16-13-09Z"
-K9S = "v0.50.16"
+K9S = "v0.50.18"
 DEBIAN = "bookworm"
 GO_WHEEL = "1.26.6"
 UV = "0.13.9"
@@ -44,7 +44,7 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
-GO_AT_LEAST = Version(1, 25, 0)
+GO_AT_LEAST = Version(1, 25, 1)
 """What hack/cluster/*/go.mod ask for; Debian bookworm's Go is 1.19."""
 
 KIND_AT_LEAST = Version(0, 30, 0)

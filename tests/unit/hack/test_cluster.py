@@ -100,7 +100,8 @@ def test_a_new_build_restarts_what_runs_the_app_image_once() -> None:
 
 def _pod(name: str, ready: bool, started: str | None) -> dict[str, Any]:
     state = {"running": {"startedAt": started}} if started else {"waiting": {"reason": "CrashLoopBackOff"}}
-    return {"metadata": {"name": name}, "status": {"containerStatuses": [{"ready": ready, "state": state}]}}
+    meta = {"name": name, "ownerReferences": [{"kind": "ReplicaSet"}]}
+    return {"metadata": meta, "status": {"containerStatuses": [{"ready": ready, "state": state}]}}
 
 
 def test_pods_of_before_a_restart_do_not_count_as_ready() -> None:
@@ -110,7 +111,8 @@ def test_pods_of_before_a_restart_do_not_count_as_ready() -> None:
         _pod("of-before", True, "2025-10-07T11:59:59Z"),
         _pod("starting", False, "2025-10-07T12:00:05Z"),
         _pod("crashing", False, None),
-        {"metadata": {"name": "new"}, "status": {"phase": "Pending"}},
+        {"metadata": {"name": "new", "ownerReferences": [{}]}, "status": {"phase": "Pending"}},
+        {"metadata": {"name": "volume-helper"}, "status": {"phase": "Succeeded"}},
     ]
     assert cluster.not_ready({"items": pods}, since) == ["of-before", "starting", "crashing", "new"]
     assert cluster.not_ready({"items": pods[:1]}, since) == []

@@ -54,6 +54,10 @@ def test_pins_are_what_the_go_modules_lock() -> None:
     assert locked["github.com/rancher/local-path-provisioner"] == versions.LOCAL_PATH_PROVISIONER
 
 
+def test_the_k9s_pin_is_what_its_module_locks() -> None:
+    assert _required("k9s")["github.com/derailed/k9s"] == versions.K9S
+
+
 def test_the_minio_release_is_the_locked_commits_time() -> None:
     day, clock = versions.MINIO.removeprefix("RELEASE.").removesuffix("Z").split("T")
     stamp = day.replace("-", "") + clock.replace("-", "")
@@ -71,7 +75,7 @@ def test_every_staging_module_is_replaced_by_the_same_release() -> None:
 
 def test_the_go_that_is_fetched_can_build_the_modules() -> None:
     fetched = versions.parse(versions.GO_WHEEL)
-    for module in ("go", "minio"):
+    for module in ("go", "minio", "k9s"):
         asked = versions.parse(re.findall(r"^go (\S+)$", (ASSETS / module / "go.mod").read_text(), re.MULTILINE)[0])
         assert asked is not None
         assert fetched is not None
