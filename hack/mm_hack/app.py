@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from mm_hack import cache, docker, versions
-from mm_hack.images import DEBIAN_IMAGE, link
+from mm_hack.images import debian, link
 from mm_hack.machine import Provision, go_arch
 from mm_hack.places import REPO, cache_root
 from mm_hack.progress import Progress
@@ -95,7 +95,7 @@ def build(provision: Provision, progress: Progress) -> str:
             fill(context, locked, wheels)
             args = {"VERSION": version()}
             if wheels is not None:
-                args |= {"BASE_IMAGE": DEBIAN_IMAGE, "PIP_ARGS": "--no-index --find-links=/wheels"}
+                args |= {"BASE_IMAGE": debian(progress), "PIP_ARGS": "--no-index --find-links=/wheels"}
             before = docker.image_id(plain_name())
             docker.build(plain_name(), context / "Dockerfile", context, log="image-app", args=args)
         finally:

@@ -18,7 +18,6 @@ KAFKA_IMAGES = (f"apache/kafka:{versions.KAFKA}", f"martian-moments/kafka:{versi
 MINIO_IMAGES = (f"minio/minio:{versions.MINIO}",)
 """The names that the chart asks for: where images cannot be pulled, ours answer to them."""
 
-DEBIAN_IMAGE = f"debian:{versions.DEBIAN}-slim"
 
 # What the published slim image leaves out too.
 NEEDLESS = (
@@ -28,15 +27,12 @@ NEEDLESS = (
 
 
 def debian(progress: Progress) -> str:
-    """A Debian image made with debootstrap from the machine's own mirror; named ``debian:<suite>-slim`` as well."""
+    """A Debian image made with debootstrap from the machine's own mirror: what ``debian:<suite>-slim`` is elsewhere."""
     tag = f"{docker.REPOSITORY}/debian:{cache.content_key(versions.DEBIAN, go_arch(), *NEEDLESS)}"
-    if docker.image_id(tag) and docker.image_id(DEBIAN_IMAGE):
-        return tag
     if not docker.image_id(tag):
         archive = _debian_archive(progress)
         with progress.step("image debian"), archive.open("rb") as source:
             run(["docker", "import", "--change", 'CMD ["bash"]', "-", tag], log="image-debian", stdin=source)
-    docker.tag(tag, DEBIAN_IMAGE)
     return tag
 
 
@@ -157,7 +153,13 @@ def link_tree(source: Path, target: Path) -> None:
 
 def remove_ours() -> None:
     """Delete the images that this package made, on an engine that is not its own."""
-    listed = output(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).split()
-    ours = [name for name in listed if name.startswith(f"{docker.REPOSITORY}/")]
-    if ours:
-        run(["docker", "image", "rm", "--force", *ours], log="clean")
+    listing = output(["docker", "image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"])
+    if names := ours(listing):
+        run(["docker", "image", "rm", "--force", *names], log="clean")
+
+
+def ours(listing: str) -> list[str]:
+    """All names of the images that have a name of ours, out of lines of id and name."""
+    pairs = [(fields[0], fields[1]) for fields in (line.split() for line in listing.splitlines()) if len(fields) == 2]
+    known = {image for image, name in pairs if name.startswith(f"{docker.REPOSITORY}/")}
+    return [name for image, name in pairs if image in known]

@@ -32,6 +32,16 @@ def test_changed_missing_and_unexpected_jars_are_named(tmp_path: Path) -> None:
     assert "fine.jar" not in str(caught.value)
 
 
+def test_every_name_of_an_image_of_ours_is_removed_and_no_other() -> None:
+    listing = (
+        "sha256:1 martian-moments/minio:key\nsha256:1 minio/minio:RELEASE\nsha256:2 debian:bookworm-slim\n"
+        "sha256:3 martian-moments/app:0.1.0\nsha256:2 minio/other:1\n\n"
+    )
+    expected = ["martian-moments/minio:key", "minio/minio:RELEASE", "martian-moments/app:0.1.0"]
+    assert images.ours(listing) == expected
+    assert images.ours("") == []
+
+
 def test_wheels_for_a_newer_c_library_than_the_images_are_not_taken() -> None:
     platforms = app.platforms("amd64")
     assert platforms[0] == "manylinux_2_36_x86_64"
