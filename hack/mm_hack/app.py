@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from mm_hack import cache, docker, versions
@@ -11,7 +12,7 @@ from mm_hack.images import debian, link
 from mm_hack.machine import Provision, go_arch
 from mm_hack.places import REPO, cache_root
 from mm_hack.progress import Progress
-from mm_hack.run import output, run
+from mm_hack.run import attempt, output, run
 from mm_hack.venv import ensure_uv
 
 NAME = f"{docker.REPOSITORY}/app"
@@ -102,8 +103,27 @@ def build(provision: Provision, progress: Progress) -> str:
             cache.remove(context)
         name = content_name()
         docker.tag(plain_name(), name)
+        forget_older(name)
         step.note = "unchanged" if docker.image_id(name) == before else name.rpartition(":")[2]
     return name
+
+
+KEPT = 3
+"""Builds that stay in the engine: going back to the last one needs no building."""
+
+
+def forget_older(newest: str) -> None:
+    """Take the names from all but the last builds, so that the engine can drop their layers."""
+    said = output(["docker", "image", "ls", "--filter", f"reference={NAME}", "--format", "{{.Repository}}:{{.Tag}}"])
+    for name in older(said.split(), newest):
+        attempt(["docker", "image", "rm", name])
+
+
+def older(names: Sequence[str], newest: str) -> list[str]:
+    """The builds to forget, out of all names of the app image, newest first."""
+    prefix = f"{plain_name()}-"
+    builds = [newest, *(name for name in names if name.startswith(prefix) and name != newest)]
+    return builds[KEPT:]
 
 
 def fill(context: Path, locked: str, wheels: Path | None) -> None:

@@ -30,7 +30,7 @@ def build(tag: str, dockerfile: Path, context: Path, *, log: str, args: Mapping[
 
     The build sees the host's network, as package mirrors and proxies of the host are what it is set up for.
     """
-    command = ["docker", "build", "--network", "host", "--tag", tag, "--file", str(dockerfile)]
+    command = ["docker", "build", "--network", "host", "--force-rm", "--tag", tag, "--file", str(dockerfile)]
     for name, value in (args or {}).items():
         command += ["--build-arg", f"{name}={value}"]
     run([*command, str(context)], log=log)

@@ -42,6 +42,13 @@ def test_every_name_of_an_image_of_ours_is_removed_and_no_other() -> None:
     assert images.ours("") == []
 
 
+def test_the_last_builds_and_the_plain_name_are_kept() -> None:
+    plain = app.plain_name()
+    names = [f"{plain}-b", plain, f"{plain}-d", f"{plain}-a", f"{plain}-c", f"{app.NAME}:other"]
+    assert app.older(names, f"{plain}-d") == [f"{plain}-c"]
+    assert app.older([f"{plain}-d", plain], f"{plain}-d") == []
+
+
 def test_wheels_for_a_newer_c_library_than_the_images_are_not_taken() -> None:
     platforms = app.platforms("amd64")
     assert platforms[0] == "manylinux_2_36_x86_64"
