@@ -30,7 +30,10 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
-    """The installed release, anew; with MARS_KEEP_TEST_NAMESPACE set it is kept and used again. Without a cluster the tests are skipped, unless the run promised one."""
+    """The installed release, made anew; with MARS_KEEP_TEST_NAMESPACE set it is kept and used again.
+
+    Without a cluster the tests are skipped, unless the run promised one.
+    """
     from mm_hack import places, release, tools
 
     if not release.cluster_answers():

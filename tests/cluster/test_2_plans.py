@@ -42,7 +42,7 @@ def test_a_plan_by_hand_ingests_exactly_its_sols(system: System) -> None:
         ({"rovers": [{"name": "Curiosity"}]}, "sols"),
         ({"rovers": [{"name": "Curiosity", "sols": ["-5"]}]}, "sols"),
         ({"rovers": [{"name": "Curiosity", "sols": ["9-3"]}]}, "sols"),
-        ({"rovers": [{"name": "Curiosity", "sols": ["1"]}, {"name": "Curiosity", "sols": ["2"]}]}, "once"),
+        ({"rovers": [{"name": "Curiosity", "sols": ["1"]}, {"name": "Curiosity", "sols": ["2"]}]}, "Duplicate"),
         ({"dataset": "manifests"}, "sols"),
         ({"dataset": "selfies"}, "selfies"),
         ({"parallelism": 0}, "parallelism"),
