@@ -75,11 +75,12 @@ def _fail(ledger: Ledger, record: BatchRecord, job: Job, why: Diagnosis, now: da
     ledger.failed.add(record.batch)
     ledger.old_failures[record.batch] = failed.model_copy(update={"state": "Failed"})
     what = f"{record.rover} sols {record.sols}" if record.sols else record.rover
+    tries = "attempt" if record.attempts == 1 else "attempts"
     ledger.notices.append(
         Notice(
             f"batch-{record.batch}-{record.attempts}",
             str(why.reason),
-            f"Batch {record.batch} ({what}) failed for good after {record.attempts} attempts: {why.message}",
+            f"Batch {record.batch} ({what}) failed for good after {record.attempts} {tries}: {why.message}",
             warning=True,
         )
     )

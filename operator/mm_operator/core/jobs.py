@@ -82,7 +82,7 @@ def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str)
         "serviceAccountName": settings.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 10,
+        "terminationGracePeriodSeconds": 5,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": pod.run_as_user,

@@ -15,6 +15,8 @@ from mm_operator.core.settings import PlanDefaults
 MAX_BATCHES: Final = 10_000
 """Batches in one plan: their indexes in the status stay far below what etcd keeps in one object."""
 
+MAX_ITEMS: Final = 5_000
+"""Items of one rover's ``sols``, as the spec has it."""
 _ITEM_SOLS: Final = SOL_TEXT_LIMIT // 6
 """Sols that fit into one item of ``sols`` even where no two of them make a range (five digits and a comma each)."""
 
@@ -105,22 +107,25 @@ def plan_from_schedule(schedule: Schedule, defaults: PlanDefaults) -> PlanSpec |
     """Return the plan that a schedule asks for, or None where it asks for nothing.
 
     Tasks keep their order within a rover; they are cut into items of at most ``batch.maxSols`` sols and about
-    ``batch.maxPhotos`` promised photos (one sol may hold more by itself).
+    ``batch.maxPhotos`` promised photos (one sol may hold more by itself). Limits so small that a plan could not hold
+    the items are doubled until it can: a schedule is not lost to a setting.
     """
     by_rover: dict[str, list[Task]] = {}
     for task in schedule.tasks:
         by_rover.setdefault(task.rover_name, []).append(task)
     if not by_rover:
         return None
+    limits = defaults.batch
+    items = {rover: _cut(tasks, limits.max_sols, limits.max_photos) for rover, tasks in by_rover.items()}
+    while max(map(len, items.values())) > MAX_ITEMS or sum(map(len, items.values())) > MAX_BATCHES:
+        wider = {"max_sols": min(1000, limits.max_sols * 2), "max_photos": limits.max_photos * 2}
+        limits = limits.model_copy(update=wider)
+        items = {rover: _cut(tasks, limits.max_sols, limits.max_photos) for rover, tasks in by_rover.items()}
+    limits = limits.model_copy(update={"max_photos": min(100_000, limits.max_photos)})
     return PlanSpec(
         dataset=schedule.dataset,
-        rovers=[
-            RoverSols.model_validate(
-                {"name": rover, "sols": _cut(tasks, defaults.batch.max_sols, defaults.batch.max_photos)}
-            )
-            for rover, tasks in by_rover.items()
-        ],
-        batch=defaults.batch,
+        rovers=[RoverSols.model_validate({"name": rover, "sols": texts}) for rover, texts in items.items()],
+        batch=limits,
         parallelism=defaults.parallelism,
         retry=defaults.retry,
         priority=max(-1000, min(1000, schedule.priority + defaults.priority.get(schedule.dataset, 0))),
