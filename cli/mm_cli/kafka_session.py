@@ -39,7 +39,7 @@ def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, 
 
     def delivered(error: object, _message: object) -> None:
         if error is not None:
-            problems.append(str(error))
+            problems.append(_said(error))
 
     settings = _settings()
     producer = Producer(
@@ -55,7 +55,7 @@ def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, 
             producer.produce(topic, value, key=key, headers=list(headers.items()), on_delivery=delivered)
         unsent = producer.flush(timeout + 1)
     except (KafkaException, BufferError) as error:
-        problems.append(str(error))
+        problems.append(_said(error))
         unsent = 1
     if problems or unsent:
         why = problems[0] if problems else f"no acknowledgement within {timeout:.0f} s"
@@ -65,29 +65,53 @@ def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, 
         )
 
 
-def read_all(topic: str, timeout: float) -> Iterator[Message]:
-    """Yield the messages of a topic from its beginning to its present end, partition after partition.
+def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
+    """Yield the messages of a topic up to its present end, partition after partition.
 
-    Nothing is committed: reading changes nothing. Raises CliError where Kafka does not answer or lacks the topic.
+    Args:
+        topic: its name.
+        timeout: seconds for which Kafka may be silent.
+        group: begin after what ``mark_done`` noted under this name; empty begins at the beginning.
+
+    Raises:
+        CliError: Kafka does not answer or lacks the topic.
     """
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     settings = _settings()
-    consumer = Consumer(settings | {"group.id": "mars-cli", "enable.auto.commit": False})
+    consumer = Consumer(settings | {"group.id": group or "mars-cli", "enable.auto.commit": False})
     try:
         known = consumer.list_topics(topic, timeout=timeout).topics.get(topic)
         if known is None or known.error is not None:
             raise CliError(f"Kafka has no topic {topic}", USAGE)
         for partition in sorted(known.partitions):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout)
-            if low < high:
-                consumer.assign([TopicPartition(topic, partition, low)])
+            done = consumer.committed([TopicPartition(topic, partition)], timeout=timeout)[0].offset if group else 0
+            if max(low, done) < high:
+                consumer.assign([TopicPartition(topic, partition, max(low, done))])
                 yield from _until(consumer, high, timeout)
     except KafkaException as error:
         raise CliError(
-            f"Kafka at {settings['bootstrap.servers']} does not answer: {error.args[0]}. Check that it runs and that "
-            "a port-forward is open where one is needed"
+            f"Kafka at {settings['bootstrap.servers']} does not answer: {_said(error.args[0])}. Check that it runs and "
+            "that a port-forward is open where one is needed"
         ) from None
+    finally:
+        consumer.close()
+
+
+def mark_done(group: str, messages: Sequence[Message]) -> None:
+    """Note under a name that these messages are dealt with, so that ``read_all`` begins after them. Raises CliError."""
+    from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+    ends: dict[tuple[str, int], int] = {}
+    for message in messages:
+        place = (message.topic, message.partition)
+        ends[place] = max(ends.get(place, 0), message.offset + 1)
+    consumer = Consumer(_settings() | {"group.id": group, "enable.auto.commit": False})
+    try:
+        consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
+    except KafkaException as error:
+        raise CliError(f"Kafka did not note what is done: {_said(error.args[0])}; it will be done again") from None
     finally:
         consumer.close()
 
@@ -116,3 +140,9 @@ def _until(consumer: Any, end: int, timeout: float) -> Iterator[Message]:
         if message.offset() + 1 >= end:
             return
     raise CliError(f"Kafka stopped giving messages for {timeout:.0f} s")
+
+
+def _said(error: Any) -> str:
+    # librdkafka's errors have a method for their sentence; str() of them shows all their fields.
+    sentence = getattr(error, "str", None)
+    return str(sentence() if callable(sentence) else error)

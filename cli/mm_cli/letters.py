@@ -23,6 +23,9 @@ from mm_cli.tables import table
 if TYPE_CHECKING:
     from mm_cli.kafka_session import Message
 
+_REPLAYED = "mars-replay"
+"""Consumer group whose offsets say what was replayed."""
+
 _OURS = frozenset({DLQ_TOPIC, DLQ_PARTITION, DLQ_OFFSET, DLQ_REASON, DLQ_MESSAGE})
 
 
@@ -40,12 +43,13 @@ def add_parser(commands: Any) -> None:
     replaying = commands.add_parser(
         "replay",
         help="put the dead letters of a topic back into it",
-        description="Publish dead letters to their topic again, as they were. They stay in the dead-letter topic; what "
-        "was done once is not done twice, because names and keys are functions of their cause.",
+        description="Publish dead letters to their topic again, as they were. What a replay of all has replayed "
+        "is left out of the next, unless --again is given. They stay in the dead-letter topic.",
         epilog="example: mars replay minio-events --limit 10 --dry-run",
     )
     _common(replaying)
     replaying.add_argument("--reason", default="", help="only those with this reason")
+    replaying.add_argument("--again", action="store_true", help="also those that were replayed before")
     replaying.add_argument("--dry-run", action="store_true", help="only say what would be published")
     replaying.set_defaults(func=replay)
 
@@ -74,12 +78,12 @@ def original(letter: "Message", topic: str) -> tuple[str, bytes | None, bytes | 
     return text_of(letter, DLQ_TOPIC) or topic, letter.key, letter.value, headers
 
 
-def _letters(arguments: argparse.Namespace) -> Iterator["Message"]:
+def _letters(arguments: argparse.Namespace, group: str = "") -> Iterator["Message"]:
     from mm_cli.kafka_session import read_all
 
     if arguments.topic not in TOPICS:
         raise CliError(f"unknown topic {arguments.topic!r}: use one of {', '.join(TOPICS)}", USAGE)
-    return read_all(dead_letter_topic(arguments.topic), arguments.timeout)
+    return read_all(dead_letter_topic(arguments.topic), arguments.timeout, group)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -121,9 +125,9 @@ def _as_json(letter: "Message") -> dict[str, Any]:
 
 def replay(arguments: argparse.Namespace) -> int:
     """Publish dead letters to their topic again."""
-    from mm_cli.kafka_session import publish
+    from mm_cli.kafka_session import mark_done, publish
 
-    letters = selected(_letters(arguments), arguments.limit, arguments.reason)
+    letters = selected(_letters(arguments, "" if arguments.again else _REPLAYED), arguments.limit, arguments.reason)
     originals = [original(letter, arguments.topic) for letter in letters]
     if arguments.dry_run:
         for topic, _key, value, _headers in islice(originals, 50):
@@ -131,5 +135,8 @@ def replay(arguments: argparse.Namespace) -> int:
         print(f"{len(originals)} dead letters of {arguments.topic}; nothing was published")
         return 0
     publish(originals, arguments.timeout)
+    if letters and not arguments.reason and not arguments.limit:
+        # After a choice, letters before the last chosen one are still to be replayed.
+        mark_done(_REPLAYED, letters)
     print(f"published {len(originals)} dead letters to {arguments.topic} again")
     return 0

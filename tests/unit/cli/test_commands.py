@@ -140,15 +140,20 @@ def test_the_newest_letters_oldest_first() -> None:
 
 def test_replay_says_what_it_would_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     published: list[Any] = []
+    done: list[int] = []
     monkeypatch.setattr("mm_cli.kafka_session.read_all", lambda *_: iter([_letter(1, 1), _letter(2, 2)]))
     monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: published.extend(messages))
+    monkeypatch.setattr("mm_cli.kafka_session.mark_done", lambda _, letters: done.extend(x.offset for x in letters))
     assert main.run(["replay", "minio-events", "--dry-run"]) == 0
-    assert published == []
+    assert published == done == []
     assert "2 dead letters of minio-events; nothing was published" in capsys.readouterr().out
     assert main.run(["replay", "minio-events", "--limit", "1"]) == 0
     assert [(topic, value) for topic, _, value, _ in published] == [("minio-events", b"\xffvalue")]
+    assert done == []
+    assert main.run(["replay", "minio-events"]) == 0
+    assert done == [1, 2]
     assert main.run(["dlq", "minio-events", "--json"]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()[1:]]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()[2:]]
     assert [(line["offset"], line["reason"], line["partition"]) for line in lines] == [
         ("1", "NotJson", "2"),
         ("2", "NotJson", "2"),
