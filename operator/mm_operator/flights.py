@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mm_contracts.batch import Termination
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 5.0
 """After an API error."""
+OLD_SECONDS: Final = 60.0
+"""What ended so long before the start of this process was told by the one before."""
 IDLE_SECONDS: Final = 15.0
 """Longest time between two decisions."""
 
@@ -31,6 +33,7 @@ class Flights:
     def __init__(self, kube: Kube, store: Store, owners: Sequence[Mapping[str, Any]], *kinds: str) -> None:
         self.kube, self.store, self.owners, self.kinds = kube, store, owners, kinds
         self._told: set[str] = set()
+        self._tell_from = datetime.now(UTC) - timedelta(seconds=OLD_SECONDS)
 
     def jobs(self) -> list[Job]:
         """Return the Jobs of these kinds that exist."""
@@ -58,7 +61,9 @@ class Flights:
             if job.state == "active" or job.name in self._told:
                 continue
             # The termination message decides whether a run counts as completed: without the pod it is not known.
-            await self._tell(await ended_job(self.kube, self.store, job))
+            ended = await ended_job(self.kube, self.store, job)
+            if ended.finished_at is None or ended.finished_at > self._tell_from:
+                await self._tell(ended)
             self._told.add(job.name)
 
     async def give_up_stuck(self, now: datetime, stuck_after: float) -> None:

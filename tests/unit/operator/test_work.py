@@ -12,6 +12,7 @@ from factories import settings
 from fake_api import FakeKube, Killed
 from mm_contracts.batch import LoadSpec, TransformSpec
 from mm_contracts.keys import photos_key
+from mm_operator import flights as flights_module
 from mm_operator import loads, transforms
 from mm_operator.core.offsets import Mark, OffsetTracker
 from mm_operator.flights import Flights
@@ -44,7 +45,7 @@ class Clock(datetime):
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     Clock.current = datetime(2026, 1, 1, tzinfo=UTC)
-    for module in (loads, transforms):
+    for module in (loads, transforms, flights_module):
         monkeypatch.setattr(module, "datetime", Clock)
 
 
