@@ -112,17 +112,22 @@ KEPT = 3
 """Builds that stay in the engine: going back to the last one needs no building."""
 
 
+def names() -> list[str]:
+    """All names of the app image in the engine, newest image first."""
+    form = ["--format", "{{.Repository}}:{{.Tag}}"]
+    return output(["docker", "image", "ls", "--filter", f"reference={NAME}", *form]).split()
+
+
 def forget_older(newest: str) -> None:
     """Take the names from all but the last builds, so that the engine can drop their layers."""
-    said = output(["docker", "image", "ls", "--filter", f"reference={NAME}", "--format", "{{.Repository}}:{{.Tag}}"])
-    for name in older(said.split(), newest):
+    for name in older(names(), newest):
         attempt(["docker", "image", "rm", name])
 
 
-def older(names: Sequence[str], newest: str) -> list[str]:
+def older(known: Sequence[str], newest: str) -> list[str]:
     """The builds to forget, out of all names of the app image, newest first."""
     prefix = f"{plain_name()}-"
-    builds = [newest, *(name for name in names if name.startswith(prefix) and name != newest)]
+    builds = [newest, *(name for name in known if name.startswith(prefix) and name != newest)]
     return builds[KEPT:]
 
 

@@ -184,6 +184,14 @@ def load_thin(image: str, names: Sequence[str], progress: Progress) -> None:
             import_images(NODE, [*names, image], "--snapshotter", "overlayfs")
 
 
+def forget(prefix: str, kept: Sequence[str]) -> None:
+    """Take the names with a prefix out of the node, but those to keep; its containerd then drops unused layers."""
+    keep = {full_name(name) for name in kept}
+    doomed = [name for name in loaded() if name.startswith(full_name(prefix)) and name not in keep]
+    if doomed:
+        output(["docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "rm", *doomed])
+
+
 def full_name(name: str) -> str:
     """A name as containerd keeps it: ``minio/minio:x`` is ``docker.io/minio/minio:x``."""
     head, slash, _ = name.partition("/")

@@ -86,6 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SetupError, RuntimeError) as error:
         print(f"mars: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stdout = None
+        return 0
     except KeyboardInterrupt:
         print("mars: interrupted; run the same command again and it goes on from here", file=sys.stderr)
         return 130

@@ -105,6 +105,7 @@ def _cluster(provision: Provision, image: str, progress: Progress) -> None:
 
 def _load_app(progress: Progress) -> None:
     cluster.load_thin(app.content_name(), [app.plain_name()], progress)
+    cluster.forget(f"{app.plain_name()}-", app.names())
 
 
 def app_image(wanted: str, progress: Progress) -> None:
