@@ -107,14 +107,15 @@ def test_big_batches_of_scattered_sols_keep_items_short() -> None:
     assert merge_sols(found.rovers[0].sols) == tuple(range(10_000, 14_000, 2))
 
 
-@pytest.mark.parametrize("rovers", [["Curiosity"], ["Curiosity", "Spirit", "Opportunity", "Perseverance"]])
-def test_limits_that_are_too_small_for_a_schedule_are_widened(rovers: list[str]) -> None:
-    per_rover = MAX_TASKS // len(rovers)
-    tasks = [{"rover_name": r, "sol": sol * 2, "photos": 900_000} for r in rovers for sol in range(per_rover)]
-    defaults = PlanDefaults.model_validate({"batch": {"maxSols": 1, "maxPhotos": 1}})
+@pytest.mark.parametrize(
+    ("rovers", "each"), [(["Curiosity"], 5_100), (["Curiosity", "Spirit", "Opportunity", "Perseverance"], 2_600)]
+)
+def test_limits_that_are_too_small_for_a_schedule_are_widened(rovers: list[str], each: int) -> None:
+    tasks = [{"rover_name": r, "sol": sol * 2, "photos": 900_000} for r in rovers for sol in range(each)]
+    defaults = PlanDefaults.model_validate({"batch": {"maxSols": 1, "maxPhotos": 450_000 // 5}})
     found = plan_from_schedule(parse_schedule(schedule(tasks)), defaults)
     assert found is not None
-    assert sum(len(batch.sols) for batch in split(found)) == MAX_TASKS
+    assert sum(len(batch.sols) for batch in split(found)) == each * len(rovers)
 
 
 def test_a_plan_s_name_is_a_function_of_the_schedule_id_or_else_of_the_message() -> None:
