@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from mm_cli import main
+from mm_contracts.connections import warehouse_arguments
 from mm_jobs.common.log import Log
 
 from tests.warehouse.loads import TRACE, MemoryBucket, Topic, key_of, load, photos_document
@@ -69,3 +71,25 @@ def test_a_sols_way_is_found_by_rover_and_by_trace(capsys: pytest.CaptureFixture
     assert main.run(["trace", TRACE]) == 0
     assert stored.key in capsys.readouterr().out
     assert main.run(["trace", "curiosity/3"]) == 1
+
+
+def test_the_connector_takes_every_argument_that_is_given() -> None:
+    from snowflake.connector.connection import DEFAULT_CONFIGURATION
+
+    everything = {
+        "SNOWFLAKE_ACCOUNT": "org-account",
+        "SNOWFLAKE_USER": "MARS_LOADER",
+        "SNOWFLAKE_PASSWORD": "p",
+        "SNOWFLAKE_ROLE": "r",
+        "SNOWFLAKE_WAREHOUSE": "w",
+        "SNOWFLAKE_DATABASE": "d",
+        "SNOWFLAKE_HOST": "h",
+        "SNOWFLAKE_PORT": "8080",
+        "SNOWFLAKE_PROTOCOL": "http",
+    }
+    key_pair = everything | {"SNOWFLAKE_PRIVATE_KEY_PATH": "/k", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "p"}
+    for env in (everything, key_pair):
+        for name, value in warehouse_arguments(env).items():
+            assert name in DEFAULT_CONFIGURATION or name == "password"
+            kinds: Any = DEFAULT_CONFIGURATION.get(name, (None, str))[1]
+            assert isinstance(value, kinds)

@@ -1,7 +1,5 @@
 """Environment variables become client arguments; what is missing is told by name."""
 
-from typing import Any
-
 import pytest
 from mm_contracts.connections import SettingsError, kafka_settings, warehouse_arguments
 
@@ -26,26 +24,6 @@ def test_a_snowflake_account_with_a_key_pair() -> None:
         "private_key_file": "/keys/rsa.p8",
         "private_key_file_pwd": "open",
     }
-
-
-def test_the_connector_takes_every_argument_that_is_given() -> None:
-    from snowflake.connector.connection import DEFAULT_CONFIGURATION
-
-    everything = ACCOUNT | {
-        "SNOWFLAKE_PASSWORD": "p",
-        "SNOWFLAKE_ROLE": "r",
-        "SNOWFLAKE_WAREHOUSE": "w",
-        "SNOWFLAKE_DATABASE": "d",
-        "SNOWFLAKE_HOST": "h",
-        "SNOWFLAKE_PORT": "8080",
-        "SNOWFLAKE_PROTOCOL": "http",
-    }
-    key_pair = everything | {"SNOWFLAKE_PRIVATE_KEY_PATH": "/k", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "p"}
-    for env in (everything, key_pair):
-        for name, value in warehouse_arguments(env).items():
-            assert name in DEFAULT_CONFIGURATION or name == "password"
-            kinds: Any = DEFAULT_CONFIGURATION.get(name, (None, str))[1]
-            assert isinstance(value, kinds)
 
 
 def test_an_endpoint_without_an_account() -> None:
