@@ -41,13 +41,13 @@ def up(wanted: str, progress: Progress) -> Provision:
     """
     provision, why = machine.choose(wanted, facts(progress if wanted != Provision.PACKAGES.value else None))
     progress.say(f"{provision.value}: {why}")
-    run_all(_registry(progress) if provision is Provision.REGISTRY else _packages(progress))
+    run_all(registry_tasks(progress) if provision is Provision.REGISTRY else packages_tasks(progress))
     _remember(provision)
     progress.say(f"kubectl, helm and kind are in {tools.folder()}")
     return provision
 
 
-def _registry(progress: Progress) -> list[Task]:
+def registry_tasks(progress: Progress) -> list[Task]:
     """Steps where images are pulled: the cluster pulls Kafka's and MinIO's itself when the chart asks for them."""
     here = Provision.REGISTRY
     return [
@@ -58,7 +58,7 @@ def _registry(progress: Progress) -> list[Task]:
     ]
 
 
-def _packages(progress: Progress) -> list[Task]:
+def packages_tasks(progress: Progress) -> list[Task]:
     """Steps where everything is built. Compiling decides how long it takes: it is one lane, the rest fits in."""
     here = Provision.PACKAGES
     programs = (*node.PROGRAMS, gobuild.KIND, gobuild.HELM, gobuild.MINIO)

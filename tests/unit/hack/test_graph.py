@@ -1,9 +1,12 @@
 """Steps run in an order that their needs and lanes allow, and a failure ends the run without losing itself."""
 
 import threading
+from pathlib import Path
 
 import pytest
+from mm_hack import up
 from mm_hack.graph import Task, check, run_all
+from mm_hack.progress import Progress
 
 
 def test_a_step_waits_for_what_it_needs() -> None:
@@ -74,3 +77,13 @@ def test_running_steps_end_before_a_failure_is_raised() -> None:
 def test_a_graph_that_cannot_finish_is_refused(tasks: list[Task]) -> None:
     with pytest.raises(ValueError, match=r"task|named"):
         check(tasks)
+
+
+def test_the_real_starts_are_graphs_that_can_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for tasks in (up.packages_tasks(Progress()), up.registry_tasks(Progress())):
+        check(tasks)
+        assert [task.name for task in tasks if not task.after]
+    cold = {task.name: task for task in up.packages_tasks(Progress())}
+    assert {"build kube", "build etcd", "build coredns", "tools"} <= set(cold["cluster"].after)
+    assert "trim" in cold
