@@ -1,11 +1,14 @@
 {#-
-    One row per photo of the bronze objects, as served. `objects`: a query of the object keys to read; none reads all.
+    One row per photo of the bronze objects, as served.
 
-    A macro and not only a view, because a filter on top of FLATTEN may be applied after every object was taken apart:
-    here it stands below, so that a run reads the objects it needs and no others.
-    What is not of its kind becomes null: one bad photo must not stop all others.
+    Without arguments: of all objects. `objects` names a relation with an object_key per object to read; its columns in `carried`
+    come along with every photo.
+
+    A macro and not only a view, because an engine may apply a filter or a join on top of FLATTEN after it has taken every
+    object apart, and guesses badly how many photos there are: here both stand below, so that a run reads the objects it needs
+    and no others. What is not of its kind becomes null: one bad photo must not stop all others.
 -#}
-{% macro photos_of(objects=none) %}
+{% macro photos_of(objects=none, carried=[]) %}
 select
     responses.object_key::varchar as object_key,
     responses.source::varchar as source,
@@ -18,13 +21,24 @@ select
     photo.value:camera:full_name::varchar as camera_full_name,
     photo.value:img_src::varchar as img_src,
     photo.index::integer as photo_index,
+    {%- for column in carried %}
+    responses.{{ column }},
+    {%- endfor %}
     responses.ingestion_date::timestamp_ntz as ingested_at
 from
     (
-        select object_key, source, rover_name, ingestion_date, photos
-        from {{ source('bronze', 'raw_photo_response') }}
+        select
+            response.object_key,
+            response.source,
+            response.rover_name,
+            response.ingestion_date,
+            {%- for column in carried %}
+            objects.{{ column }},
+            {%- endfor %}
+            response.photos
+        from {{ source('bronze', 'raw_photo_response') }} as response
         {%- if objects is not none %}
-        where object_key in ({{ objects }})
+        inner join {{ objects }} as objects on response.object_key = objects.object_key
         {%- endif %}
     ) as responses,
     lateral flatten(input => responses.photos) as photo

@@ -10,6 +10,14 @@
     )
 }}
 
+{%- set scope -%}
+    is_whole
+    {%- if is_incremental() %}
+    and (source, rover_name, sol) in (select source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending)
+    {%- endif %}
+{%- endset -%}
+{%- set steps = step_count(ref('sol_outcomes'), scope) %}
+
 -- A sol that any pending outcome speaks of is worked out anew from all answers that bronze holds for it, so the order in
 -- which objects came does not matter. A photo that a later whole answer no longer lists is kept, with is_listed = false.
 
@@ -22,25 +30,35 @@ answers as (
         source,
         rover_name,
         sol,
+        received_photos,
         row_number() over (partition by source, rover_name, sol order by ingested_at desc, object_key desc) = 1 as is_latest
     from {{ ref('sol_outcomes') }}
-    where
-        is_whole
-        {% if is_incremental() %}
-        and (source, rover_name, sol) in (
-            select source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending
-        )
-        {% endif %}
+    where {{ scope }}
+
+),
+
+-- The same by object, as texts like ",14,15,": what was asked for and what is latest has to come along with each photo.
+objects as (
+
+    select
+        object_key,
+        ',' || listagg(sol::varchar, ',') || ',' as whole_sols,
+        ',' || coalesce(listagg(iff(is_latest, sol::varchar, null), ','), '') || ',' as latest_sols,
+        least(
+            floor(sum(sum(coalesce(received_photos, 0))) over (order by object_key) / {{ var('photos_per_step') }}), {{ steps }} - 1
+        ) as step
+    from answers
+    group by object_key
 
 ),
 
 photos as (
 
-    {% if is_incremental() %}
-    {{ photos_of('select object_key from answers') | indent(4) }}
-    {% else %}
-    select * from {{ ref('stg_nasa__photos') }}
-    {% endif %}
+    -- In steps, because FLATTEN may hold all documents of a step in memory at once.
+    {%- for step in range(steps) %}
+    {{ photos_of('(select * from objects where step = ' ~ step ~ ')', ['whole_sols', 'latest_sols']) | indent(4) }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
 
 ),
 
@@ -60,16 +78,25 @@ cameras as (
 observed as (
 
     select
-        photos.*,
-        answers.is_latest as is_listed,
-        split_part(photos.img_src, '/', -1) as file_name
+        source,
+        rover_name,
+        photo_id,
+        sol,
+        earth_date,
+        served_camera_id,
+        camera_name,
+        camera_full_name,
+        img_src,
+        split_part(img_src, '/', -1) as file_name,
+        contains(latest_sols, ',' || sol::varchar || ',') as is_listed,
+        object_key,
+        ingested_at
     from photos
-    inner join answers on photos.object_key = answers.object_key and photos.sol = answers.sol
-    where photos.photo_id is not null
+    where photo_id is not null and contains(whole_sols, ',' || sol::varchar || ',')
     qualify
         row_number() over (
-            partition by photos.source, photos.photo_id
-            order by photos.ingested_at desc, photos.object_key desc, photos.photo_index desc
+            partition by source, photo_id
+            order by ingested_at desc, object_key desc, photo_index desc
         ) = 1
 
 ),
