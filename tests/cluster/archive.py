@@ -2,9 +2,6 @@
 
 from tests.cluster.system import System, wait_until
 
-KEY = "t" * 40
-"""Any forty letters are a key to the simulator; the tests have one of their own."""
-
 PHOTOS = "select rover_name, sol, photo_id, camera_name, img_src, earth_date from silver.fact_photos"
 DRIVES = "select rover_name, sol, from_rmc, to_rmc, length_m from silver.fact_path"
 
@@ -27,12 +24,9 @@ def duplicates(system: System) -> list[tuple[object, ...]]:
 
 
 def promised(system: System) -> dict[str, tuple[int, int]]:
-    """Return what the source itself promises, asked anew: rover -> (sols, photos)."""
-    found = {}
-    for rover in ("Perseverance", "Curiosity", "Opportunity", "Spirit"):
-        manifest = system.simulator("GET", f"/mars-photos/api/v1/manifests/{rover}?api_key={KEY}")["photo_manifest"]
-        found[rover] = (len(manifest["photos"]), manifest["total_photos"])
-    return found
+    """Return what the source shows by its own word, past its gateway: rover -> (sols, photos)."""
+    state = system.simulator("GET", "/__sim/state")
+    return {rover: (shown["sols"], shown["photos"]) for rover, shown in state["rovers"].items()}
 
 
 def built(system: System) -> bool:
