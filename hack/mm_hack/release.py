@@ -63,6 +63,25 @@ def install(namespace: str, profile: str, extra: Sequence[str] = ()) -> None:
         raise RuntimeError(f"{error}\n{not_ready(namespace)}") from None
 
 
+def renew(namespace: str) -> None:
+    """Upgrade the release to the chart and the app image as they are now, with the values that it has.
+
+    Pods whose template names another build are replaced; the operator's next Jobs start from the new one.
+
+    Raises:
+        RuntimeError: helm gave up; the message holds its words and the pods that are not ready.
+    """
+    command = [
+        *helm(namespace), "upgrade", RELEASE, str(CHART), "--reset-then-reuse-values", "--no-hooks",
+        "--timeout", "5m", "--wait", "--set", f"image.tag={app.content_name().partition(':')[2]}",
+    ]  # fmt: skip
+    _run([*kubectl(namespace), "apply", "--server-side", "--force-conflicts", "-f", str(CRDS)])
+    try:
+        _run(command)
+    except RuntimeError as error:
+        raise RuntimeError(f"{error}\n{not_ready(namespace)}") from None
+
+
 def _make_namespace(namespace: str) -> None:
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}

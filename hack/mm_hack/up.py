@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from mm_hack import app, cluster, docker, engine, gobuild, images, machine, node, tools, versions
+from mm_hack import app, cluster, docker, engine, gobuild, images, machine, node, release, tools, versions
 from mm_hack.graph import Task, run_all
 from mm_hack.machine import Facts, Provision
 from mm_hack.places import CONTEXT, NAMESPACE, cache_root
 from mm_hack.progress import Progress
-from mm_hack.run import SetupError, attempt, run
+from mm_hack.run import SetupError, attempt
 
 PROVISIONS = ("auto", *(provision.value for provision in Provision))
 
@@ -105,11 +103,14 @@ def _cluster(provision: Provision, image: str, progress: Progress) -> None:
 
 def _load_app(progress: Progress) -> None:
     cluster.load_thin(app.content_name(), [app.plain_name()], progress)
-    cluster.forget(f"{app.plain_name()}-", app.names())
+    # A release of an older build starts Jobs from it at any time: its image must stay.
+    used = in_use(tools.paths().kubectl)
+    if used is not None:
+        cluster.forget(f"{app.plain_name()}-", [*app.names(), *used])
 
 
 def app_image(wanted: str, progress: Progress) -> None:
-    """The inner loop: build the app image, load it into the cluster, restart what runs it.
+    """The inner loop: build the app image, load it into the cluster, upgrade the release to it.
 
     Raises:
         SetupError: the cluster is not up, or a step failed.
@@ -119,41 +120,18 @@ def app_image(wanted: str, progress: Progress) -> None:
         provision, _ = machine.choose(wanted, facts())
     if cluster.state() != "running":
         raise SetupError("The cluster is not running: `./mars up` brings it up, with this image in it.")
-    name = app.build(provision, progress)
+    app.build(provision, progress)
     _load_app(progress)
-    restart(tools.paths().kubectl, name, progress)
+    if release.installed(NAMESPACE):
+        with progress.step("upgrade the release: what runs another build restarts", about=15):
+            release.renew(NAMESPACE)
 
 
-def restart(kubectl: Path, name: str, progress: Progress) -> None:
-    """Restart the workloads of the product's namespace that run the app image, unless they run this build already."""
-    call = [str(kubectl), "--context", CONTEXT, "--namespace", NAMESPACE]
-    said = attempt([*call, "get", "deployments,statefulsets", "-o", "json"])
-    digest = (docker.image_id(name) or "").removeprefix("sha256:")[:12]
-    workloads = stale(json.loads(said or '{"items": []}'), digest)
-    if not workloads:
-        return
-    with progress.step(f"restart {', '.join(name for _, name in workloads)}"):
-        note = {"spec": {"template": {"metadata": {"annotations": {BUILD_ANNOTATION: digest}}}}}
-        for kind, name in workloads:
-            run([*call, "patch", kind, name, "--type", "merge", "--patch", json.dumps(note)], log="restart")
-        for kind, name in workloads:
-            run([*call, "rollout", "status", f"{kind}/{name}", "--timeout=120s"], log="restart")
-
-
-BUILD_ANNOTATION = "martian-moments.io/app-build"
-"""On pod templates: the build of the app image that they were last restarted for."""
-
-
-def stale(workloads: dict[str, Any], digest: str) -> list[tuple[str, str]]:
-    """Kind and name of the workloads that use the app image and were not restarted for the build `digest` yet."""
-    found = []
-    for item in workloads["items"]:
-        template = item["spec"]["template"]
-        names = [container["image"] for container in template["spec"]["containers"]]
-        noted = (template["metadata"].get("annotations") or {}).get(BUILD_ANNOTATION)
-        if any(name.partition(":")[0] == app.NAME for name in names) and noted != digest:
-            found.append((item["kind"].lower(), item["metadata"]["name"]))
-    return found
+def in_use(kubectl: Path) -> list[str] | None:
+    """The images that workloads of any namespace are made from; None if the API did not say."""
+    call = [str(kubectl), "--context", CONTEXT, "get", "deployments,statefulsets,cronjobs", "--all-namespaces"]
+    said = attempt([*call, "-o", "jsonpath={..image}"])
+    return None if said is None else said.split()
 
 
 def _remember(provision: Provision) -> None:

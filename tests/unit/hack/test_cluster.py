@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from mm_hack import app, cluster, node, up, versions
+from mm_hack import cluster, node, versions
 from mm_hack.places import ASSETS
 
 
@@ -80,22 +80,6 @@ def test_names_as_the_node_keeps_them(name: str, full: str) -> None:
 )
 def test_which_image_stands_for_a_kubeadm_name(name: str, part: str) -> None:
     assert node.part_of(name) == part
-
-
-def _workload(kind: str, name: str, image: str, build: str | None) -> dict[str, Any]:
-    annotations = {up.BUILD_ANNOTATION: build} if build else None
-    template = {"metadata": {"annotations": annotations}, "spec": {"containers": [{"image": image}]}}
-    return {"kind": kind, "metadata": {"name": name}, "spec": {"template": template}}
-
-
-def test_a_new_build_restarts_what_runs_the_app_image_once() -> None:
-    items = [
-        _workload("Deployment", "mars-operator", f"{app.NAME}:0.1.0", None),
-        _workload("StatefulSet", "mars-warehouse", f"{app.NAME}:0.1.0-aa", "old"),
-        _workload("Deployment", "mars-simulator", f"{app.NAME}:0.1.0", "new"),
-        _workload("StatefulSet", "mars-minio", "minio/minio:x", None),
-    ]
-    assert up.stale({"items": items}, "new") == [("deployment", "mars-operator"), ("statefulset", "mars-warehouse")]
 
 
 def _pod(name: str, ready: bool, started: str | None) -> dict[str, Any]:
