@@ -74,6 +74,8 @@ class Loads:
     async def handle(self, message: Message) -> None:
         """Take the objects of an event in; its offset is done once each has a Job."""
         topic = message.mark.topic
+        if message.mark in self._open:
+            return  # It is read again after a lost connection, and is in hand already.
         try:
             events = parse_object_events(message.value)
         except MessageError as error:

@@ -34,6 +34,9 @@ CHECK_SECONDS: Final = 20.0
 """Between two checks that Kafka answers and has no new partitions."""
 COMMIT_SECONDS: Final = 5.0
 """An unacknowledged commit is asked for again after so long."""
+RENEW_SECONDS: Final = 12.0
+"""A client that meets no broker for so long is made anew. librdkafka has been seen to stay without a connection for
+good after an outage that others recovered from at once; and a new client looks the servers' names up again."""
 MOST_OUTSTANDING: Final = 5_000
 """Messages handed out and not done; beyond it the topic is paused until half of them are."""
 
@@ -79,6 +82,7 @@ class TopicReader:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._down = False
+        self._down_since = 0.0
         self._suspect = False
         self._lost = False
         self._paused = False
@@ -142,6 +146,9 @@ class TopicReader:
                 now = time.monotonic()
                 if now >= next_check or (self._suspect and not self._down):
                     next_check = now + (CHECK_SECONDS if self._check(consumer) else 2.0)
+                    if self._down and time.monotonic() - self._down_since > RENEW_SECONDS:
+                        self._down_since = time.monotonic()
+                        return
                 raw = consumer.poll(POLL_SECONDS)
                 self._health.beat(f"consumer of {self.topic}")
                 if raw is not None:
@@ -185,6 +192,8 @@ class TopicReader:
                     error.args[0].str() if error.args else error,
                     extra={"topic": self.topic},
                 )
+            if not self._down:
+                self._down_since = time.monotonic()
             self._down = True
             metrics.KAFKA_UP.labels(self.topic).set(0)
             return False

@@ -66,6 +66,8 @@ class Transforms:
     async def handle(self, message: Message) -> None:
         """Take a finished load in."""
         topic = message.mark.topic
+        if any(loaded.mark == message.mark for loads in (self._waiting, *self._flying.values()) for loaded in loads):
+            return  # It is read again after a lost connection, and is in hand already.
         try:
             load = parse_load_complete(message.value)
         except MessageError as error:

@@ -314,6 +314,28 @@ def test_a_failed_dbt_run_is_tried_again_and_holds_up_no_load() -> None:
     run(story())
 
 
+def test_a_message_that_is_read_again_while_it_is_in_hand_is_taken_once() -> None:
+    async def story() -> None:
+        world = World()
+        await settle(world)
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        for _ in range(2):
+            world.events.read = 0
+            await world.step()
+        await settle(world)
+        world.loaded.read = 0
+        for message in world.loaded.take() * 2:
+            await world.transforms.handle(message)
+        assert len(world.transforms._waiting) == 1
+        await settle(world)
+        world.events.commit()
+        world.loaded.commit()
+        assert (world.events.committed, world.loaded.committed) == (1, 1)
+
+    run(story())
+
+
 def test_a_deleted_sweep_is_asked_for_again() -> None:
     async def story() -> None:
         world = World()
