@@ -55,12 +55,14 @@ SEMI_STRUCTURED = [
         [(2, 0, 2)],
     ),
     (
-        "select array_contains('x'::variant, array_construct('x', 'y')), array_contains(3::variant, parse_json('[1,2]'))",
+        "select array_contains('x'::variant, array_construct('x', 'y')), "
+        "array_contains(3::variant, parse_json('[1,2]'))",
         [(True, False)],
     ),
     ("select array_to_string(array_construct('a', 'b'), ','), array_construct(1, 2, 3)[1]::int", [("a,b", 2)]),
     (
-        "select array_to_string(parse_json('[\"a\", 1, null]'), '-'), array_to_string(doc:o.l, ',') from p where id = 1",
+        "select array_to_string(parse_json('[\"a\", 1, null]'), '-'), "
+        "array_to_string(doc:o.l, ',') from p where id = 1",
         [("a-1-", "")],
     ),
     ("select object_construct('a', 1, 'b', null):a::int, object_construct('b', null)", [(1, "{}")]),
@@ -70,7 +72,8 @@ SEMI_STRUCTURED = [
     ),
     ("select array_agg(distinct k) within group (order by k) from n", [('["a","b"]',)]),
     (
-        "with d as (select doc:s as s, doc:n as n, doc:f as f from p where id = 1) select s::string, n::varchar, f::text from d",
+        "with d as (select doc:s as s, doc:n as n, doc:f as f from p where id = 1) "
+        "select s::string, n::varchar, f::text from d",
         [("text", None, "1.5")],
     ),
     (
@@ -83,7 +86,8 @@ SEMI_STRUCTURED = [
 
 FLATTEN = [
     (
-        "select f.index, f.key, f.value:b::int, f.value:c::string from p, lateral flatten(input => doc:a) f where id = 1 "
+        "select f.index, f.key, f.value:b::int, f.value:c::string from p, lateral flatten(input => doc:a) f "
+        "where id = 1 "
         "order by 1",
         [(0, None, 1, "x"), (1, None, 2, None)],
     ),
@@ -99,6 +103,16 @@ FLATTEN = [
     ("select f.value:b::int from p, lateral flatten(input => doc, path => 'a') f order by 1", [(1,), (2,)]),
     ("select f.key, f.value::string from p, lateral flatten(input => doc:o) f order by 1", [("k", "1"), ("l", "[]")]),
     ("select f.value:b::int from p, table(flatten(input => doc:a)) f order by 1", [(1,), (2,)]),
+    (
+        "select f.index, f.value is null, f.value::string, f.path "
+        "from (select parse_json(' [1, null, \"x\"]') as v) t, lateral flatten(input => t.v) f order by 1",
+        [(0, False, "1", "[0]"), (1, False, None, "[1]"), (2, False, "x", "[2]")],
+    ),
+    ("select f.value from (select parse_json('7') as v) t, lateral flatten(input => t.v) f", []),
+    (
+        "select f.index, f.key from (select parse_json('7') as v) t, lateral flatten(t.v, outer => true) f",
+        [(None, None)],
+    ),
     ("select count(*) from p, lateral flatten(doc:a) f, lateral flatten(doc:a) g", [(4,)]),
 ]
 
@@ -169,7 +183,8 @@ TIME = [
     ("select dateadd('hour', -1, '2024-01-01'::timestamp_ntz)", [(dt.datetime(2023, 12, 31, 23),)]),
     ("select dateadd(second, v, ts) from n where v = 2", [(dt.datetime(2024, 1, 31, 12, 0, 2),)]),
     (
-        "select try_to_date('2024-01-02'), try_to_date('x'), try_to_timestamp('x'), try_cast(k as timestamp_ntz) from n limit 1",
+        "select try_to_date('2024-01-02'), try_to_date('x'), try_to_timestamp('x'), "
+        "try_cast(k as timestamp_ntz) from n limit 1",
         [(dt.date(2024, 1, 2), None, None, None)],
     ),
     (
@@ -201,7 +216,8 @@ QUERIES = [
         [(1, None, 1), (2, 1, 3), (3, 2, 6)],
     ),
     (
-        "select last_value(v) ignore nulls over (partition by k order by v rows between unbounded preceding and unbounded "
+        "select last_value(v) ignore nulls over (partition by k order by v rows between "
+        "unbounded preceding and unbounded "
         "following) from n order by v",
         [(2,), (2,), (3,)],
     ),
@@ -448,7 +464,8 @@ def test_flatten_over_ctes_does_not_copy_the_array_per_element(cursor: Any) -> N
     """10 documents of 2,000 elements and 300 KB: a copy per element would take 6 GB of the 1 GB that there is."""
     cursor.execute(
         "create or replace table big as select d.n, parse_json('[' || listagg('{\"e\":' || e.n || ',\"pad\":\"' || "
-        "repeat('x', 120) || '\"}', ',') || ']') as doc from (select seq4() as n from table(generator(rowcount => 10))) d, "
+        "repeat('x', 120) || '\"}', ',') || ']') as doc from "
+        "(select seq4() as n from table(generator(rowcount => 10))) d, "
         "(select seq4() as n from table(generator(rowcount => 2000))) e group by d.n"
     )
     cursor.execute(

@@ -40,6 +40,9 @@ class Settings:
     """WAREHOUSE_THREADS: DuckDB's worker threads."""
     spill_limit: str = "4GB"
     """WAREHOUSE_SPILL_LIMIT: most that spilling may take of the volume, so that it cannot starve the data."""
+    checkpoint_size: str = "256MB"
+    """WAREHOUSE_CHECKPOINT_SIZE: how much the write-ahead log may hold before it is worked into the database file.
+    More makes loading cheaper and the start after a crash slower (some seconds for 256 MB)."""
     statement_wait: float = 20.0
     """WAREHOUSE_STATEMENT_WAIT: seconds a request is held before the client is told to poll for the result.
     Below the 60 s after which clients and proxies give a request up."""
@@ -117,6 +120,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         memory_limit=_size(env, "WAREHOUSE_MEMORY_LIMIT", defaults.memory_limit),
         threads=_whole(env, "WAREHOUSE_THREADS", defaults.threads, 1, 256),
         spill_limit=_size(env, "WAREHOUSE_SPILL_LIMIT", defaults.spill_limit),
+        checkpoint_size=_size(env, "WAREHOUSE_CHECKPOINT_SIZE", defaults.checkpoint_size),
         statement_wait=_number(env, "WAREHOUSE_STATEMENT_WAIT", defaults.statement_wait),
         lock_timeout=_number(env, "WAREHOUSE_LOCK_TIMEOUT", defaults.lock_timeout),
         idle_transaction=_number(env, "WAREHOUSE_IDLE_TRANSACTION", defaults.idle_transaction),

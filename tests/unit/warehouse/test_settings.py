@@ -30,6 +30,7 @@ def test_everything_can_be_set() -> None:
             "WAREHOUSE_MEMORY_LIMIT": "800MB",
             "WAREHOUSE_THREADS": "4",
             "WAREHOUSE_SPILL_LIMIT": "1GB",
+            "WAREHOUSE_CHECKPOINT_SIZE": "64MB",
             "WAREHOUSE_STATEMENT_WAIT": "1.5",
             "WAREHOUSE_LOCK_TIMEOUT": "2",
             "WAREHOUSE_IDLE_TRANSACTION": "3",
@@ -37,7 +38,21 @@ def test_everything_can_be_set() -> None:
         }
     )
     assert settings == Settings(
-        "mars", "secret-word", Path("/x"), "127.0.0.1", 0, "VENUS", ("A", "B"), "800MB", 4, "1GB", 1.5, 2, 3, 4
+        user="mars",
+        password="secret-word",
+        directory=Path("/x"),
+        host="127.0.0.1",
+        port=0,
+        database="VENUS",
+        schemas=("A", "B"),
+        memory_limit="800MB",
+        threads=4,
+        spill_limit="1GB",
+        checkpoint_size="64MB",
+        statement_wait=1.5,
+        lock_timeout=2,
+        idle_transaction=3,
+        idle_session=4,
     )
 
 
