@@ -121,11 +121,7 @@ class Archive:
             sols = {sol for sol in range(after + 1, after + _GROWING + 1) if sol in plans}
         else:
             sols = {sol for sol in plans if after < sol <= until}
-        sols |= {
-            s
-            for name, s in self._captures
-            if name == rover.name and s > after and (until is None or s <= until)
-        }
+        sols |= {s for name, s in self._captures if name == rover.name and s > after and (until is None or s <= until)}
         entries = (self._entry(rover, sol, now) for sol in sorted(sols))
         return [entry for entry in entries if entry is not None]
 

@@ -36,9 +36,7 @@ def load_captures(folder: Path) -> dict[tuple[str, int], Capture]:
     Raises CaptureError for a missing folder, a file that is not such JSON, or a rover nobody knows.
     """
     if not folder.is_dir():
-        raise CaptureError(
-            f"SIM_CAPTURES_DIR: there is no folder {folder}; name one with captured photos files"
-        )
+        raise CaptureError(f"SIM_CAPTURES_DIR: there is no folder {folder}; name one with captured photos files")
     found: dict[tuple[str, int], dict[int, dict[str, Any]]] = {}
     for path in sorted(folder.glob("*.json")):
         for rover, sol, photo in _photos(path):

@@ -20,15 +20,11 @@ def drive_readings(rand: Rand, drive: Drive) -> list[Reading]:
     """
     begin, end = CLOCKS[_ROVER].sol_sclk(drive.sol)
     first, last = int(begin) + 1, int(end) - 1
-    inside = _window(
-        rand, drive, "during", max(first, drive.sclk_start + 1), min(last, drive.sclk_end - 1), 2, 6
-    )
+    inside = _window(rand, drive, "during", max(first, drive.sclk_start + 1), min(last, drive.sclk_end - 1), 2, 6)
     before = _window(
         rand, drive, "before", max(first, drive.sclk_start - _BEFORE_S), min(last, drive.sclk_start - 1), 2, 4
     )
-    after = _window(
-        rand, drive, "after", max(first, drive.sclk_end + 1), min(last, drive.sclk_end + _AFTER_S), 4, 12
-    )
+    after = _window(rand, drive, "after", max(first, drive.sclk_end + 1), min(last, drive.sclk_end + _AFTER_S), 4, 12)
     readings: list[Reading] = []
     if _is_exact(drive):
         readings = [(sclk, 0) for sclk in (drive.sclk_start, drive.sclk_end) if first <= sclk <= last]

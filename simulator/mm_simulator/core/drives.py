@@ -80,9 +80,7 @@ def curiosity_drives(rand: Rand, plans: Iterable[SolPlan]) -> dict[int, Drive]:
         start = int(clock.sclk(clock.unix(sol, hour)))
         end = start + int(length / rand.between(name, sol, "drive-speed", 0, 0.006, 0.02)) + 60
         points = max(4, min(120, int(length * 0.9)))
-        drives[sol] = Drive(
-            sol, source, f"{site}_{counter}", round(length, 2), start, end, points, here, there
-        )
+        drives[sol] = Drive(sol, source, f"{site}_{counter}", round(length, 2), start, end, points, here, there)
         here = there
     return drives
 

@@ -101,9 +101,7 @@ ROVERS: dict[str, Rover] = {
     "Curiosity": Rover(5, "Curiosity", date(2012, 8, 6), date(2011, 11, 26), "active", 0, _CURIOSITY),
     "Spirit": Rover(7, "Spirit", date(2004, 1, 4), date(2003, 6, 10), "complete", 1, _mer(7, 27)),
     "Opportunity": Rover(6, "Opportunity", date(2004, 1, 25), date(2003, 7, 7), "complete", 1, _mer(6, 14)),
-    "Perseverance": Rover(
-        8, "Perseverance", date(2021, 2, 18), date(2020, 7, 30), "active", 0, _PERSEVERANCE
-    ),
+    "Perseverance": Rover(8, "Perseverance", date(2021, 2, 18), date(2020, 7, 30), "active", 0, _PERSEVERANCE),
 }
 
 ROVER_BY_ID: dict[int, Rover] = {rover.id: rover for rover in ROVERS.values()}

@@ -48,10 +48,7 @@ def bowed(chord: float, length: float, jitter: Sequence[tuple[float, float]]) ->
     bend = [sin(pi * t) if 0 < i < last else 0.0 for i, t in enumerate(steps)]
 
     def line(height: float) -> list[tuple[float, float]]:
-        return [
-            (chord * t + dx * b, height * b + dy * b)
-            for t, b, (dx, dy) in zip(steps, bend, jitter, strict=True)
-        ]
+        return [(chord * t + dx * b, height * b + dy * b) for t, b, (dx, dy) in zip(steps, bend, jitter, strict=True)]
 
     def measure(points: list[tuple[float, float]]) -> float:
         return sum(hypot(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in pairwise(points))

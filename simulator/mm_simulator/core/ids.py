@@ -61,9 +61,7 @@ class IdLedger:
         for i in self._of_sol.get(_key(rover_id, sol), ()):
             found.setdefault(self._camera[i], []).append((self._offset[i], self._start[i], self._count[i]))
         return {
-            camera: [
-                photo_id for _, start, count in sorted(parts) for photo_id in range(start, start + count)
-            ]
+            camera: [photo_id for _, start, count in sorted(parts) for photo_id in range(start, start + count)]
             for camera, parts in sorted(found.items())
         }
 

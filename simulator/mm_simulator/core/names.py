@@ -49,9 +49,7 @@ def img_src(
     return _mer(rover, sol, camera_id, slot, index, at, u)
 
 
-def _m20(
-    sol: int, camera_id: int, slot: Slot, at: Reading, rmc: tuple[int, int], driving: bool, u: float
-) -> str:
+def _m20(sol: int, camera_id: int, slot: Slot, at: Reading, rmc: tuple[int, int], driving: bool, u: float) -> str:
     instrument, eye = role(camera_id)
     sclk, ms = at
     # Both eyes and all versions of a frame carry the same sequence number and letter.

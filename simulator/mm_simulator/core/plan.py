@@ -84,9 +84,7 @@ def _curiosity(rand: Rand, last: int) -> list[SolPlan]:
     for row in curiosity_manifest():
         groups = named_groups("Curiosity", row.cameras)
         known = _known("Curiosity", row.sol)
-        plans.append(
-            known or SolPlan(row.sol, _cells(split(rand, "Curiosity", row.sol, row.total, groups, {})))
-        )
+        plans.append(known or SolPlan(row.sol, _cells(split(rand, "Curiosity", row.sol, row.total, groups, {}))))
     table_total = sum(row.total for row in curiosity_manifest())
     sols, quiet = present_sols(
         rand, ROVERS["Curiosity"], CURIOSITY_TABLE_END + 1, max(last, CURIOSITY_ANCHOR),
@@ -97,9 +95,7 @@ def _curiosity(rand: Rand, last: int) -> list[SolPlan]:
     few = [sol for sol in sols if CURIOSITY_FROZEN_AT < sol <= CURIOSITY_ANCHOR and sol not in quiet]
 
     target = _CURIOSITY_TO_FROZEN - table_total - _sum(rows, 0, CURIOSITY_FROZEN_AT)
-    totals, _ = scale_exact(
-        dict.fromkeys(drawn, 1), {s: raw_total(rand, "Curiosity", s) for s in drawn}, target
-    )
+    totals, _ = scale_exact(dict.fromkeys(drawn, 1), {s: raw_total(rand, "Curiosity", s) for s in drawn}, target)
     for sol, total in totals.items():
         rows[sol] = _planned(rand, "Curiosity", sol, total, curiosity_groups(rand, sol, total), {})
 
@@ -165,9 +161,7 @@ def _with(groups: list[Group], pool: list[Group], needed: Iterable[str]) -> list
     return [group for group in pool if group.instrument in wanted] + extra
 
 
-def _planned(
-    rand: Rand, rover: str, sol: int, total: int, groups: list[Group], least: Mapping[str, int]
-) -> SolPlan:
+def _planned(rand: Rand, rover: str, sol: int, total: int, groups: list[Group], least: Mapping[str, int]) -> SolPlan:
     return SolPlan(sol, _cells(split(rand, rover, sol, total, groups, least)))
 
 

@@ -19,9 +19,7 @@ def raw_total(rand: Rand, rover: str, sol: int) -> float:
     return quantile(phi(_LAG1 * previous + _FRESH * own))
 
 
-def scale_exact(
-    base: Mapping[int, int], raw: Mapping[int, float], target: int
-) -> tuple[dict[int, int], float]:
+def scale_exact(base: Mapping[int, int], raw: Mapping[int, float], target: int) -> tuple[dict[int, int], float]:
     """Totals per sol that sum to ``target``: each sol's base plus its part of the rest, in proportion to ``raw``.
 
     Multiply, floor, and give what is left to the largest fractions (ties: the lower sol). Also returns the

@@ -77,9 +77,7 @@ def page(status: int, title: str, text: str) -> Response:
 
 def host_error() -> Response:
     """The host's answer when the application is down."""
-    return page(
-        503, "Application error", "An error occurred in the application and your page could not be served."
-    )
+    return page(503, "Application error", "An error occurred in the application and your page could not be served.")
 
 
 def gone() -> Response:

@@ -19,9 +19,7 @@ _PHRASES = {
 _GATEWAY_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-api-umbrella-request-id")
 
 
-async def damaged(
-    fault: Fault | None, response: Response, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def damaged(fault: Fault | None, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a response, or what the fault makes of it.
 
     Raises ConnectionResetError where a connection should be cut and there is none (an application under test).
@@ -67,9 +65,7 @@ async def _truncate(fault: Fault, response: Response, scope: Scope, receive: Rec
         ]
         await short(scope, receive, send)
         return
-    await send(
-        {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
-    )
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": part, "more_body": True})
     await _cut(scope, receive, reset=False)
 

@@ -141,7 +141,5 @@ def _sols(given: Mapping[str, Any]) -> frozenset[int] | None:
 def _number(name: str, given: Any, number: type, least: float, most: float) -> Any:
     allowed = (int,) if number is int else (int, float)
     if isinstance(given, bool) or not isinstance(given, allowed) or not least <= given <= most:
-        raise FaultError(
-            f"{name} must be {'a whole number' if number is int else 'a number'} from {least} to {most}"
-        )
+        raise FaultError(f"{name} must be {'a whole number' if number is int else 'a number'} from {least} to {most}")
     return number(given)

@@ -23,9 +23,7 @@ _ROUTES = (
     (re.compile(r"/photos/(?P<id>[^/]+)"), "photo"),
     (re.compile(r"/manifests/(?P<rover>[^/]+)"), "manifest"),
 )
-_LAYER = re.compile(
-    r"/(?P<site>M20|MSL)/Layers/json/(?P=site)_(?P<layer>traverse|waypoints|waypoints_current)\.json"
-)
+_LAYER = re.compile(r"/(?P<site>M20|MSL)/Layers/json/(?P=site)_(?P<layer>traverse|waypoints|waypoints_current)\.json")
 _SITES = {"M20": "Perseverance", "MSL": "Curiosity"}
 _IMAGES = (
     (re.compile(r"/mars2020-raw-images/pub/ods/surface/sol/(\d{5})/.+"), "Perseverance"),

@@ -12,9 +12,7 @@ import pytest
 from mm_simulator.captures import CaptureError, load_captures
 
 
-def recorded(
-    photo_id: int, sol: int = 2, camera: tuple[int, str] = (30, "PANCAM"), **other: Any
-) -> dict[str, Any]:
+def recorded(photo_id: int, sol: int = 2, camera: tuple[int, str] = (30, "PANCAM"), **other: Any) -> dict[str, Any]:
     return {
         "id": photo_id, "sol": sol,
         "camera": {"id": camera[0], "name": camera[1], "rover_id": 7, "full_name": "A camera"},

@@ -28,9 +28,7 @@ def test_log_tells_what_came_and_never_the_key(tiny: Any) -> None:
     secret = "s" * 40
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
     tiny.wall.now = 1_800_000_000.1239
-    tiny.stranger.get(
-        f"{V1}/rovers/curiosity/photos?sol=1&api_key={secret}&page=1", headers={"traceparent": trace}
-    )
+    tiny.stranger.get(f"{V1}/rovers/curiosity/photos?sol=1&api_key={secret}&page=1", headers={"traceparent": trace})
     tiny.stranger.get(f"{V1}/manifests/spirit")
     answer = tiny.client.get("/__sim/requests")
     assert secret not in answer.text

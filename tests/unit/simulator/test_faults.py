@@ -93,9 +93,7 @@ def test_chance_of_one_sol_does_not_depend_on_others(make: Any) -> None:
     alone, together = make(profile="tiny"), make(profile="tiny")
     for api in (alone, together):
         api.fault(kind="status", probability=0.5, path="photos")
-    mixed = [
-        (statuses(together, "spirit", 2, 1), statuses(together, "spirit", 3, 1))[1][0] for _ in range(16)
-    ]
+    mixed = [(statuses(together, "spirit", 2, 1), statuses(together, "spirit", 3, 1))[1][0] for _ in range(16)]
     assert statuses(alone, "spirit", 3, 16) == mixed
     assert len(set(mixed)) == 2
 
@@ -120,9 +118,7 @@ def test_manifest_count_delta_in_its_sols_only(tiny: Any) -> None:
     before = tiny.manifest("spirit")
     tiny.fault(kind="manifest_count_delta", rover="spirit", sol=2, delta=7)
     after = tiny.manifest("spirit")
-    changes = [
-        b["total_photos"] - a["total_photos"] for a, b in zip(before["photos"], after["photos"], strict=True)
-    ]
+    changes = [b["total_photos"] - a["total_photos"] for a, b in zip(before["photos"], after["photos"], strict=True)]
     assert changes == [0, 7, 0]
     assert after["total_photos"] == before["total_photos"] + 7
     assert tiny.manifest("opportunity")["total_photos"] == 696

@@ -10,8 +10,7 @@ import pytest
 V1 = "/mars-photos/api/v1"
 ROVER = f"{V1}/rovers/nope"  # a good key reaches the application, which answers 400
 MISSING = (
-    b'{"error":{"code":"API_KEY_MISSING",'
-    b'"message":"No api_key was supplied. Get one at https://api.nasa.gov:443"}}'
+    b'{"error":{"code":"API_KEY_MISSING","message":"No api_key was supplied. Get one at https://api.nasa.gov:443"}}'
 )
 INVALID = MISSING.replace(b"MISSING", b"INVALID").replace(b"No api_key", b"An invalid api_key")
 OVER = (
@@ -59,9 +58,7 @@ def test_limit_counts_down_then_refuses_until_the_hour_is_over(make: Any) -> Non
     assert left == ["2", "1", "0"]
     refused = api.client.get(ROVER)
     assert (refused.status_code, refused.content) == (429, OVER)
-    assert (
-        refused.headers["retry-after"] == "3570"
-    )  # the first of them leaves the window 3600 s after it came
+    assert refused.headers["retry-after"] == "3570"  # the first of them leaves the window 3600 s after it came
     assert (refused.headers["x-ratelimit-limit"], refused.headers["x-ratelimit-remaining"]) == ("3", "0")
     api.wall.now += 3569
     assert api.client.get(ROVER).status_code == 429
@@ -101,9 +98,7 @@ def test_demo_key_has_an_hour_and_a_day(make: Any) -> None:
         ("/rovers?format=csv", "*/*", "text/csv", b"Error Code,Error Message\nAPI_KEY_MISSING,"),
     ],
 )
-def test_errors_come_in_the_callers_format(
-    tiny: Any, path: str, accept: str, kind: str, begin: bytes
-) -> None:
+def test_errors_come_in_the_callers_format(tiny: Any, path: str, accept: str, kind: str, begin: bytes) -> None:
     response = tiny.stranger.get(V1 + path, headers={"accept": accept})
     assert response.status_code == 403
     assert response.headers["content-type"].startswith(kind)

@@ -51,10 +51,7 @@ def test_manifest_and_latest_follow(growing: Any) -> None:
         photos = growing.photos("perseverance", sol=SOL)
         assert entry["total_photos"] == len(photos)
         assert entry["cameras"] == sorted({photo["camera"]["name"] for photo in photos})
-        assert (
-            growing.get("/rovers/perseverance")["rover"]["max_sol"]
-            == growing.manifest("perseverance")["max_sol"]
-        )
+        assert growing.get("/rovers/perseverance")["rover"]["max_sol"] == growing.manifest("perseverance")["max_sol"]
 
 
 def test_totals_add_up_while_growing(growing: Any) -> None:
@@ -77,9 +74,7 @@ def test_rovers_that_are_silent_do_not_change(growing: Any) -> None:
     assert growing.manifest("spirit") == before
 
 
-def test_a_clock_past_the_horizon_builds_on(
-    growing: Any, longer: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clock_past_the_horizon_builds_on(growing: Any, longer: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
     monkeypatch.setattr(app_module, "World", lambda _, until: asked.append(until) or longer)
     later = parse_instant("2026-09-01T00:00:00Z")
@@ -87,9 +82,7 @@ def test_a_clock_past_the_horizon_builds_on(
     manifest = growing.manifest("perseverance")
     assert asked == [later]
     assert manifest["max_sol"] > 1950
-    assert (
-        len(growing.photos("perseverance", sol=manifest["max_sol"])) == manifest["photos"][-1]["total_photos"]
-    )
+    assert len(growing.photos("perseverance", sol=manifest["max_sol"])) == manifest["photos"][-1]["total_photos"]
 
 
 def test_a_clock_at_the_beginning_shows_little(make: Callable[..., Any]) -> None:

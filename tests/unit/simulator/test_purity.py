@@ -37,7 +37,5 @@ def test_core_imports_itself_and_harmless_modules_only() -> None:
 
 def test_core_reads_no_clock() -> None:
     for path in Path(mm_simulator.core.__path__[0]).glob("*.py"):
-        names = {
-            node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
-        }
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
         assert not names & {"now", "today", "utcnow", "environ", "getenv"}, path.name

@@ -134,9 +134,7 @@ def engineering_photos(world: World, sol: int) -> list[Photo]:
     plan = world.plans["Perseverance"][sol]
     cells = tuple(cell for cell in plan.cells if role(cell[0])[0] in ("NAVCAM", "FHAZ", "RHAZ"))
     ids = world.ids.cells(ROVERS["Perseverance"].id, sol)
-    return sol_photos(
-        world.rand, "Perseverance", plan._replace(cells=cells), ids, world.tracks["Perseverance"]
-    )
+    return sol_photos(world.rand, "Perseverance", plan._replace(cells=cells), ids, world.tracks["Perseverance"])
 
 
 def test_photos_are_taken_before_during_and_after_drives(world: World) -> None:

@@ -86,9 +86,7 @@ def test_unreadable_date_is_an_error_of_the_application(full: Any) -> None:
     assert (wanted.status_code, wanted.json()) == (500, {"status": 500, "error": "Internal Server Error"})
 
 
-@pytest.mark.parametrize(
-    ("sol", "same_as"), [("abc", 0), ("12abc", 12), ("1_0", 10), ("-1", None), ("", None)]
-)
+@pytest.mark.parametrize(("sol", "same_as"), [("abc", 0), ("12abc", 12), ("1_0", 10), ("-1", None), ("", None)])
 def test_sols_that_are_no_numbers(full: Any, sol: str, same_as: int | None) -> None:
     assert full.photos("curiosity", sol=sol, camera="CHEMCAM") == (
         [] if same_as is None else full.photos("curiosity", sol=same_as, camera="CHEMCAM")
@@ -176,9 +174,7 @@ def test_tiny_caps_one_sol_and_says_so(tiny: Any, full: Any) -> None:
     assert capped == full.photos("curiosity", sol=0)[:200]
 
 
-@pytest.mark.parametrize(
-    ("rover", "sol"), [("Perseverance", 52), ("Curiosity", 10), ("Opportunity", 3), ("Spirit", 2)]
-)
+@pytest.mark.parametrize(("rover", "sol"), [("Perseverance", 52), ("Curiosity", 10), ("Opportunity", 3), ("Spirit", 2)])
 def test_a_sol_is_alike_in_every_profile(tiny: Any, demo: Any, full: Any, rover: str, sol: int) -> None:
     path = f"{V1}/rovers/{rover}/photos?sol={sol}"
     answers = {api.client.get(path).content for api in (tiny, demo, full)}
