@@ -48,7 +48,7 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str =
         print("mars: the checks above failed; tests were not run", file=sys.stderr)
         return 1
     environment = {**os.environ, "PYTHONPATH": str(REPO / "hack")}
-    selection = ["-m", "not cluster and not warehouse"]
+    selection = ["-m", "not cluster and not warehouse", "--numprocesses", "auto", "tests/unit"]
     if not unit_only:
         from mm_hack import up
         from mm_hack.progress import Progress
