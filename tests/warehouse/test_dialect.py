@@ -132,6 +132,19 @@ NUMBERS = [
     ("select 1.555::number(10, 2), '5.5'::int, 5.5::int", [(Decimal("1.56"), 6, 6)]),
 ]
 
+NESTED = [
+    ("select trim(ltrim('0 a ', '0')) || '|', md5(trim(' a '))", [("a|", "0cc175b9c0f1b6a831c399e269772661")]),
+    ("select object_construct('a', object_construct('b', null)):a", [("{}",)]),
+    ("select regexp_substr(regexp_substr('xab12', '[a-z]+[0-9]+', 2), '[0-9]')", [("1",)]),
+    ("select array_size(array_construct(array_construct(1, 2), array_construct()))", [(2,)]),
+    ("select split(split('a;b,c', ',')[0]::string, ';')[1]::string", [("b",)]),
+    ("select array_agg(object_construct('n', a)) from (select count(*) as a from n where k = 'a')", [('[{"n":2}]',)]),
+    (
+        "select typeof(get(doc, 'a')), try_to_timestamp(trim(' 2024-01-01 ')) from p where id = 1",
+        [("ARRAY", dt.datetime(2024, 1, 1))],
+    ),
+]
+
 TEXT = [
     (
         "select ltrim('00a0', '0'), rtrim('0a00', '0'), trim('xax', 'x'), ltrim(' a ') || '|'",
@@ -236,7 +249,7 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize(("statement", "rows"), [*SEMI_STRUCTURED, *FLATTEN, *NUMBERS, *TEXT, *TIME, *QUERIES])
+@pytest.mark.parametrize(("statement", "rows"), [*SEMI_STRUCTURED, *FLATTEN, *NUMBERS, *NESTED, *TEXT, *TIME, *QUERIES])
 def test_answer(cursor: Any, statement: str, rows: list[tuple[Any, ...]]) -> None:
     assert cursor.execute(statement).fetchall() == rows
 

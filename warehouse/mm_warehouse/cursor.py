@@ -11,6 +11,7 @@ from sqlglot import Expr, exp
 
 from mm_warehouse.dialect import merge as merges
 from mm_warehouse.dialect.arithmetic import check_divisors, keep_aggregate_arguments
+from mm_warehouse.dialect.chain import Chain, rewrite
 from mm_warehouse.dialect.comments import created_column_comments, table_comment_sql, take_column_comments
 from mm_warehouse.dialect.constraints import drop_keys
 from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
@@ -98,12 +99,10 @@ class WarehouseCursor(FakeSnowflakeCursor):
 
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
-        prepared = (
-            inline_flattened(drop_keys(take_column_comments(expression)))
-            .transform(semi_structured, copy=False)
-            .transform(text_functions, copy=False)
-        )
-        translated = variants_as_text(check_divisors(share_parsing(self._transform(prepared, params))))
+        prepared = inline_flattened(drop_keys(take_column_comments(expression)))
+        prepared = rewrite(prepared, lambda node: text_functions(semi_structured(node)))
+        chain = cast(Chain, self._transform(cast(Any, Chain(prepared)), cast(Any, params)))
+        translated = variants_as_text(check_divisors(share_parsing(chain.statement)))
         return refuse_untranslatable(translated)
 
     def _run_merge(self, expression: exp.Merge, params: Parameters) -> None:

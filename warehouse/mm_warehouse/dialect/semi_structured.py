@@ -21,7 +21,8 @@ IS_OBJECT_MACRO = ("is_object(x)", "json_type(x) = 'OBJECT'")
 def semi_structured(node: Expr) -> Expr:
     """Rewrite one node; see the module's words."""
     if isinstance(node, exp.Bracket | exp.GetExtract):
-        return _extraction(node)
+        inner = isinstance(node.parent, exp.Bracket | exp.GetExtract) and node.parent.this is node
+        return node if inner else _extraction(node)
     if isinstance(node, exp.Cast) and node.to.this == exp.DType.VARIANT:
         return exp.Anonymous(this="TO_JSON", expressions=[node.this])
     if isinstance(node, exp.ToVariant):
