@@ -1,8 +1,9 @@
 {#-
     One row per photo of the bronze objects, as served.
 
-    Without arguments: of all objects. `objects` names a relation with an object_key per object to read; its columns in `carried`
-    come along with every photo.
+    Without arguments: of all objects. `objects` names a relation with object_key and loaded_at of each object to read; its columns
+    in `carried` come along with every photo. loaded_at only helps to skip what was loaded at other times: both engines prune by its
+    range, and neither can by the key alone.
 
     A macro and not only a view, because an engine may apply a filter or a join on top of FLATTEN after it has taken every
     object apart, and guesses badly how many photos there are: here both stand below, so that a run reads the objects it needs
@@ -38,7 +39,8 @@ from
             response.photos
         from {{ source('bronze', 'raw_photo_response') }} as response
         {%- if objects is not none %}
-        inner join {{ objects }} as objects on response.object_key = objects.object_key
+        inner join {{ objects }} as objects
+            on response.object_key = objects.object_key and response.loaded_at = objects.loaded_at
         {%- endif %}
     ) as responses,
     lateral flatten(input => responses.photos) as photo

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from mm_simulator.archive import Archive
@@ -166,8 +167,9 @@ class Source:
             yield self.batch(rover, held, at)
 
 
-def put(cursor: Any, batch: Batch, load_id: str = "load-test", loaded_at: str = "2025-10-07T13:00:00") -> None:
-    """Write an object's row; a row of the same key is replaced."""
+def put(cursor: Any, batch: Batch, load_id: str = "load-test") -> None:
+    """Write an object's row, loaded now; a row of the same key is replaced."""
+    loaded_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
     row = {
         "OBJECT_KEY": batch.key, "ETAG": batch.etag, "LOAD_ID": load_id, "LOADED_AT": loaded_at,
         "FILENAME": batch.key.rpartition("/")[2], "ROVER_NAME": batch.rover, "SOURCE": batch.source,

@@ -34,6 +34,9 @@ TABLES = (
     "GOLD.PHOTO_TRAVEL_CORRELATION",
 )
 
+PHOTOS = ("run", "--select", "tag:photos")
+"""All that a load of photos touches, as the transform Job selects it."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
@@ -74,11 +77,11 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     photos = [p for p in whole.arrays["PHOTOS"] if p["sol"] == 0]
     broken = later(whole, first, PHOTOS=photos, SOLS=[whole.arrays["SOLS"][0], failed(1, "SourceError", first)])
     dbt.put(broken, coordinates_batch("Perseverance", source.features("Perseverance"), first))
-    dbt("run")
+    dbt(*PHOTOS, "tag:coordinates")
     gaps = "select SOL, STATUS, REASON from SILVER.INGESTION_PLANNING where ROVER_NAME = 'Perseverance' and SOL < 2"
     assert dbt.rows(gaps) == [(1, "MISSING_SOL", "SourceError")]
     dbt.put(whole)
-    dbt("run")
+    dbt(*PHOTOS)
     assert dbt.rows(gaps) == []
 
     # Two objects of one second; one made before all others and loaded last, with a photo that is gone since.
@@ -88,9 +91,9 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     told = outcome(0, None, [gone], first) | {"status": "mismatch"}
     stale = photo_batch("Perseverance", [told], [gone], first, "late")
     dbt.put(*sols)
-    dbt("run")
+    dbt(*PHOTOS)
     dbt.put(stale)
-    dbt("run")
+    dbt(*PHOTOS)
     listed = "select PHOTO_ID, IS_LISTED from SILVER.FACT_PHOTOS where PHOTO_ID = 999999"
     assert dbt.rows(listed) == [(999_999, False)]
     assert dbt.rows(gaps) == [], "an older answer changes nothing that a newer one said"
@@ -99,13 +102,13 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     only_15 = [p for p in sols[1].arrays["PHOTOS"] if p["sol"] == 15]
     dbt.put(later(sols[1], third, PHOTOS=only_15, SOLS=sols[1].arrays["SOLS"][:1]))
     dbt.remove(stale.key)
-    dbt("run")
+    dbt(*PHOTOS)
     assert dbt.rows("select count(*) from SILVER.FACT_PHOTOS where SOL = 16") == [(0,)]
     assert dbt.rows(listed) == []
     assert dbt.rows("select count(*) from SILVER.SOL_OUTCOMES where IS_PENDING or STATUS = 'withdrawn'") == [(0,)]
 
     dbt.put(source.batch("Curiosity", [0, 1], third), source.batch("Spirit", [1, 2, 3], third))
-    dbt("run")
+    dbt(*PHOTOS)
     assert_as_refreshed(dbt)
     statuses = dbt("test", "--exclude", "test_type:unit")
     assert set(statuses.values()) == {"pass"}
@@ -140,6 +143,7 @@ def test_random_history_ends_as_a_full_refresh(dbt: Dbt) -> None:
     manifest = {"name": "Perseverance", "landing_date": "2021-02-18", "launch_date": "2020-07-30", "status": "active",
                 "max_sol": 3, "max_date": "2021-02-21", "total_photos": 8, "photos": entries}  # fmt: skip
     dbt.put(manifest_batch("Perseverance", manifest, "2025-10-07T12:00:00"))
+    dbt(*PHOTOS, "tag:manifests")
     for _ in range(4):
         for _ in range(8):
             number = rng.randrange(8)
@@ -147,7 +151,7 @@ def test_random_history_ends_as_a_full_refresh(dbt: Dbt) -> None:
                 dbt.remove(f"photos/perseverance/{number}.json")
             else:
                 dbt.put(random_object(rng, number))
-        dbt("run", "--select", "tag:loop")
+        dbt(*PHOTOS)
     ((kept, unlisted),) = dbt.rows("select count(*), count_if(not IS_LISTED) from SILVER.FACT_PHOTOS")
     assert kept > unlisted > 0, "the history is of use only if it leaves photos of both kinds"
     assert_as_refreshed(dbt)

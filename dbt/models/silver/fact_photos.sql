@@ -10,56 +10,29 @@
     )
 }}
 
-{%- set scope -%}
-    is_whole
-    {%- if is_incremental() %}
-    and (source, rover_name, sol) in (select source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending)
-    {%- endif %}
-{%- endset -%}
-{%- set steps = step_count(ref('sol_outcomes'), scope) %}
+{#- A full refresh reads all objects, a run of the loop those that speak of a touched sol. -#}
+{%- set sols = 'touched_sols' if is_incremental() else 'whole_sols' -%}
+{%- set so_far = 'touched_photos_so_far' if is_incremental() else 'photos_so_far' -%}
+{%- set scope = 'is_touched' if is_incremental() else 'true' -%}
+{%- set step = var('photos_per_step') -%}
+{%- set steps = step_count(ref('photo_objects'), so_far) %}
 
 -- A sol that any pending outcome speaks of is worked out anew from all answers that bronze holds for it, so the order in
 -- which objects came does not matter. A photo that a later whole answer no longer lists is kept, with is_listed = false.
 
 with
 
-answers as (
-
-    select
-        object_key,
-        source,
-        rover_name,
-        sol,
-        received_photos,
-        row_number() over (partition by source, rover_name, sol order by ingested_at desc, object_key desc) = 1 as is_latest
-    from {{ ref('sol_outcomes') }}
-    where {{ scope }}
-
-),
-
--- The same by object, as texts like ",14,15,": what was asked for and what is latest has to come along with each photo.
-objects as (
-
-    select
-        object_key,
-        ',' || listagg(sol::varchar, ',') || ',' as whole_sols,
-        ',' || coalesce(listagg(iff(is_latest, sol::varchar, null), ','), '') || ',' as latest_sols,
-        least(
-            floor(sum(sum(coalesce(received_photos, 0))) over (order by object_key) / {{ var('photos_per_step') }}), {{ steps }} - 1
-        ) as step
-    from answers
-    group by object_key
-
-),
-
+-- In steps, because FLATTEN may hold all documents of a step in memory at once.
 photos as (
-
-    -- In steps, because FLATTEN may hold all documents of a step in memory at once.
-    {%- for step in range(steps) %}
-    {{ photos_of('(select * from objects where step = ' ~ step ~ ')', ['whole_sols', 'latest_sols']) | indent(4) }}
-    {{ "union all" if not loop.last }}
+    {% for number in range(steps) %}
+    {%- set objects %}(
+            select object_key, loaded_at, {{ sols }} as sols, latest_sols
+            from {{ ref('photo_objects') }}
+            where {{ scope }} and floor({{ so_far }} / {{ step }}) = {{ number }}
+        ){% endset %}
+    {{- photos_of(objects, ['sols', 'latest_sols']) | indent(4) }}
+    {{- "union all" if not loop.last }}
     {%- endfor %}
-
 ),
 
 rovers as (
@@ -74,7 +47,8 @@ cameras as (
 
 ),
 
--- An answer may hold photos of sols that were not asked for; only those of the sol in question count.
+-- An answer may hold photos of sols that were not asked for; only those of the sol in question count. The condition stands in
+-- QUALIFY: in WHERE it would be taken below FLATTEN, and the documents be joined back to their photos by value.
 observed as (
 
     select
@@ -89,15 +63,16 @@ observed as (
         img_src,
         split_part(img_src, '/', -1) as file_name,
         contains(latest_sols, ',' || sol::varchar || ',') as is_listed,
+        photo_id is not null and contains(sols, ',' || sol::varchar || ',') as is_asked,
         object_key,
         ingested_at
     from photos
-    where photo_id is not null and contains(whole_sols, ',' || sol::varchar || ',')
     qualify
         row_number() over (
             partition by source, photo_id
-            order by ingested_at desc, object_key desc, photo_index desc
+            order by is_asked desc, ingested_at desc, object_key desc, photo_index desc
         ) = 1
+        and is_asked
 
 ),
 

@@ -15,39 +15,6 @@
 
 with
 
-objects as (
-
-    select object_key, etag from {{ source('bronze', 'raw_photo_response') }}
-
-),
-
-{% if is_incremental() %}
-
-known as (
-
-    select distinct object_key, etag from {{ this }}
-
-),
-
-changed as (
-
-    select objects.object_key
-    from objects
-    left join known on objects.object_key = known.object_key and objects.etag = known.etag
-    where known.object_key is null
-
-),
-
-{% else %}
-
-changed as (
-
-    select object_key from objects
-
-),
-
-{% endif %}
-
 outcomes as (
 
     select
@@ -74,8 +41,18 @@ outcomes as (
         responses.ingestion_date::timestamp_ntz as ingested_at
     from
         (
-            select * from {{ source('bronze', 'raw_photo_response') }}
-            where object_key in (select object_key from changed)
+            select response.*
+            from {{ source('bronze', 'raw_photo_response') }} as response
+            {%- if is_incremental() %}
+            inner join (
+                select objects.object_key, objects.loaded_at
+                from {{ source('bronze', 'raw_photo_response') }} as objects
+                left join (select distinct object_key, etag from {{ this }}) as known
+                    on objects.object_key = known.object_key and objects.etag = known.etag
+                where known.object_key is null
+            ) as changed
+                on response.object_key = changed.object_key and response.loaded_at = changed.loaded_at
+            {%- endif %}
         ) as responses,
         lateral flatten(input => responses.sols) as outcome
     qualify row_number() over (partition by responses.object_key, outcome.value:sol::integer order by outcome.index desc) = 1
@@ -112,12 +89,12 @@ withdrawn as (
         former.requested_at,
         former.ingested_at
     from {{ this }} as former
-    left join objects on former.object_key = objects.object_key
-    left join changed on former.object_key = changed.object_key
+    left join (select object_key, etag from {{ source('bronze', 'raw_photo_response') }}) as objects
+        on former.object_key = objects.object_key
     left join outcomes on former.object_key = outcomes.object_key and former.sol = outcomes.sol
     where
         outcomes.object_key is null
-        and (objects.object_key is null or changed.object_key is not null)
+        and (objects.object_key is null or objects.etag <> former.etag)
 
 )
 

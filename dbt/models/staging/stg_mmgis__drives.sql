@@ -17,13 +17,13 @@ select
     responses.ingestion_date::timestamp_ntz as ingested_at
 from
     (
-        select *
-        from {{ source('bronze', 'raw_coordinate_response') }}
-        where
-            object_key in (
-                select object_key
-                from {{ source('bronze', 'raw_coordinate_response') }}
-                qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
-            )
+        select response.*
+        from {{ source('bronze', 'raw_coordinate_response') }} as response
+        inner join (
+            select object_key, loaded_at
+            from {{ source('bronze', 'raw_coordinate_response') }}
+            qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
+        ) as latest
+            on response.object_key = latest.object_key and response.loaded_at = latest.loaded_at
     ) as responses,
     lateral flatten(input => responses.coordinates) as feature
