@@ -489,6 +489,38 @@ def test_flatten_over_ctes_does_not_copy_the_array_per_element(cursor: Any) -> N
     assert cursor.fetchall() == [(20_000, 10 * 1999 * 2000 // 2, 10)]
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "where f.index > 3",
+        "where f.value:id::int > 0 and r.id = 1",
+        "where f.value:id::string = '5'",
+        "where contains(r.k, f.value:id::string)",
+        "outer id = '5'",
+        "outer contains(k, id)",
+        "outer i > 3",
+        "outer i is not null",
+        "outer k = 'k1'",
+        "outer number > 5",
+    ],
+)
+@pytest.mark.parametrize("source", ["src", "(select s.* from src s join p on p.id = s.id)"])
+def test_conditions_do_not_turn_flatten_into_a_join_by_document(cursor: Any, source: str, condition: str) -> None:
+    cursor.execute(
+        "create or replace table src as select 'k' || seq4() as k, seq4() as id, "
+        'parse_json(\'[{"id":1},{"id":2}]\') as doc from table(generator(rowcount => 60))'
+    )
+    where = condition if condition.startswith("where") else ""
+    flat = (
+        "select r.k, r.id as number, f.index::int as i, f.value:id::string as id, f.value:x::int as x "
+        f"from {source} r, lateral flatten(input => r.doc) f {where}"
+    )
+    sql = flat if where else f"select * from ({flat}) where {condition.removeprefix('outer ')}"
+    plan = str(cursor.execute("explain " + sql).fetchall())
+    assert "Unnest" in plan
+    assert "delim" not in plan
+
+
 def test_executemany_binds_rows(warehouse: Warehouse) -> None:
     with warehouse.connect(schema="DIALECT", paramstyle="qmark") as connection:
         cursor = connection.cursor()

@@ -1,8 +1,9 @@
 """The information schema's views where fakesnow's do not tell all.
 
 TABLES lists only base tables, so `dbt docs generate` finds no view in the catalog; and COLUMNS does not know the wide
-integers that sums are made of, so their columns had no type of Snowflake's. Sessions' private schemas (see
-`dialect.temporary`) are left out.
+integers that sums are made of, so their columns had no type of Snowflake's. A table's size and its last change are not
+known here: NULL says so, and documentation leaves them out. Sessions' private schemas (see `dialect.temporary`) are
+left out.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ WITH relations AS (
 SELECT
     database_name AS "TABLE_CATALOG", schema_name AS "TABLE_SCHEMA", table_name AS "TABLE_NAME",
     'SYSADMIN' AS "TABLE_OWNER", table_type AS "TABLE_TYPE", 'NO' AS "IS_TRANSIENT",
-    NULL::VARCHAR AS "CLUSTERING_KEY", row_count AS "ROW_COUNT", 0 AS "BYTES", 1 AS "RETENTION_TIME",
+    NULL::VARCHAR AS "CLUSTERING_KEY", row_count AS "ROW_COUNT", NULL::BIGINT AS "BYTES", 1 AS "RETENTION_TIME",
     NULL::VARCHAR AS "SELF_REFERENCING_COLUMN_NAME", NULL::VARCHAR AS "REFERENCE_GENERATION",
     NULL::VARCHAR AS "USER_DEFINED_TYPE_CATALOG", NULL::VARCHAR AS "USER_DEFINED_TYPE_SCHEMA",
     NULL::VARCHAR AS "USER_DEFINED_TYPE_NAME", 'YES' AS "IS_INSERTABLE_INTO", 'YES' AS "IS_TYPED",
     NULL::VARCHAR AS "COMMIT_ACTION", to_timestamp(0)::TIMESTAMPTZ AS "CREATED",
-    to_timestamp(0)::TIMESTAMPTZ AS "LAST_ALTERED", to_timestamp(0)::TIMESTAMPTZ AS "LAST_DDL",
+    NULL::TIMESTAMPTZ AS "LAST_ALTERED", to_timestamp(0)::TIMESTAMPTZ AS "LAST_DDL",
     'SYSADMIN' AS "LAST_DDL_BY", 'NO' AS "AUTO_CLUSTERING_ON", coalesce(ext.comment, own_comment) AS "COMMENT",
     'NO' AS "IS_TEMPORARY", 'NO' AS "IS_ICEBERG", 'NO' AS "IS_DYNAMIC", 'NO' AS "IS_IMMUTABLE", 'NO' AS "IS_HYBRID"
 FROM relations

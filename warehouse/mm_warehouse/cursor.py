@@ -17,6 +17,7 @@ from mm_warehouse.dialect.constraints import drop_keys
 from mm_warehouse.dialect.copy_json import copy_json, is_json_copy
 from mm_warehouse.dialect.create_as import create_table_as, declare_not_null
 from mm_warehouse.dialect.flatten import flatten
+from mm_warehouse.dialect.flatten_barrier import keep_above_flatten
 from mm_warehouse.dialect.inline_ctes import inline_flattened
 from mm_warehouse.dialect.json_paths import share_parsing
 from mm_warehouse.dialect.semi_structured import semi_structured
@@ -99,7 +100,7 @@ class WarehouseCursor(FakeSnowflakeCursor):
 
     def translate(self, expression: Expr, params: Parameters = None) -> Expr:
         """The statement in DuckDB's terms."""
-        prepared = inline_flattened(drop_keys(take_column_comments(expression)))
+        prepared = keep_above_flatten(inline_flattened(drop_keys(take_column_comments(expression))))
         prepared = rewrite(prepared, lambda node: text_functions(semi_structured(node)))
         chain = cast(Chain, self._transform(cast(Any, Chain(prepared)), cast(Any, params)))
         translated = variants_as_text(check_divisors(share_parsing(chain.statement)))

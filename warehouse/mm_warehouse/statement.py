@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from mm_warehouse.session import Session
 
 _DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment, exp.TruncateTable)
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
+_EXPLAIN = re.compile(r"explain\s+(?:using\s+(?:text|tabular|json)\s+)?", re.IGNORECASE)
 _SUCCESS = "SELECT 'Statement executed successfully.' AS \"status\""
 
 
@@ -52,6 +54,10 @@ def run(session: Session, text: str, params: Parameters = None) -> Outcome:
     if (target := remove_target(text)) is not None:
         answer = remove(target, cursor)
         cursor.answer(answer, answer)
+        return _outcome(cursor, UNKNOWN)
+    if (explained := _EXPLAIN.match(text)) is not None:
+        plan = cursor.translate(parse_one(text[explained.end() :])).sql(dialect="duckdb")
+        cursor.answer(exp.Command(this="EXPLAIN", expression=plan), exp.Command(this="EXPLAIN"))
         return _outcome(cursor, UNKNOWN)
     expression = parse_one(text)
     if isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback):

@@ -20,8 +20,15 @@ _OUTER = (
     f"unnest(CASE WHEN {_NONE} THEN [NULL::JSON] ELSE {_VALUES} END) AS v, "
     f"unnest(CASE WHEN {_NONE} THEN [NULL::BIGINT] ELSE range(len({_VALUES})) END) AS i, unnest({_KEYS}) AS k"
 )
-_ROWS = """SELECT 1::BIGINT AS SEQ, k AS KEY, coalesce(k, '[' || i || ']') AS PATH,
-    CASE WHEN k IS NULL THEN i END AS INDEX, v AS VALUE, NULL::JSON AS THIS FROM (SELECT %s)"""
+# A condition on these columns must not be taken below the unnesting: DuckDB would then join every element back to its
+# row by the value of the whole document. It leaves conditions on what is volatile where they are; this always holds.
+_BARRIER = "CASE WHEN random() < 2 THEN {} END"
+_INDEX = _BARRIER.format("CASE WHEN k IS NULL THEN i END")
+_PATH = _BARRIER.format("coalesce(k, '[' || i || ']')")
+_ROWS = (
+    f"SELECT 1::BIGINT AS SEQ, {_BARRIER.format('k')} AS KEY, {_PATH} AS PATH, "
+    f"{_INDEX} AS INDEX, {_BARRIER.format('v')} AS VALUE, NULL::JSON AS THIS FROM (SELECT %s)"
+)
 
 
 def macro_sql(catalog: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mm_warehouse.dialect.arithmetic import DIVISOR_MACRO
+from mm_warehouse.dialect.flatten_barrier import HERE_MACRO
 from mm_warehouse.dialect.semi_structured import IS_OBJECT_MACRO, TYPEOF_MACRO
 from mm_warehouse.dialect.text import (
     ARRAY_CONTAINS_MACRO,
@@ -14,6 +15,7 @@ from mm_warehouse.dialect.text import (
 
 _MACROS = (
     DIVISOR_MACRO,
+    HERE_MACRO,
     TYPEOF_MACRO,
     IS_OBJECT_MACRO,
     ARRAY_CONTAINS_MACRO,

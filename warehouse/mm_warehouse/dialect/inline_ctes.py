@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from sqlglot import Expr, exp
 
+from mm_warehouse.dialect.flatten_barrier import flattened_by
+
 Scope = dict[str, tuple[Expr, "Scope"]]
 """Name -> body of the CTE and what was in scope where it was written."""
 
@@ -16,7 +18,7 @@ Scope = dict[str, tuple[Expr, "Scope"]]
 def inline_flattened(statement: Expr) -> Expr:
     """Rewrite `statement` (Snowflake's terms, changed in place)."""
     for select in list(statement.find_all(exp.Select)):
-        if not _flattens(select):
+        if not flattened_by(select):
             continue
         scope = _scope(select)
         if not scope:
@@ -27,13 +29,6 @@ def inline_flattened(statement: Expr) -> Expr:
             if isinstance(source, exp.Table | exp.Subquery):
                 _inline(source, scope)
     return statement
-
-
-def _flattens(select: exp.Select) -> bool:
-    return any(
-        isinstance(node.this, exp.Explode) and node.find_ancestor(exp.Select) is select
-        for node in select.find_all(exp.Lateral, exp.TableFromRows)
-    )
 
 
 def _scope(node: Expr) -> Scope:
