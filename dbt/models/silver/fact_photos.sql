@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('sol_outcomes') }}
+
 {{
     config(
         materialized='incremental',
