@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Final, NoReturn
 
-from mm_cli import letters, schedule, setup, sql, status, trace, warehouse
+from mm_cli import docs, letters, schedule, setup, sql, status, trace, warehouse
 from mm_cli.errors import USAGE, CliError
 
 _EPILOG: Final = """
@@ -15,6 +15,7 @@ environment:
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; and SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded
   warehouse; for sql, status, trace and warehouse
+  S3_ENDPOINT_URL, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION for docs and setup bucket
 
 exit codes: 0 done, 1 the answer is no, 64 wrong use, 69 a server did not answer
 
@@ -35,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for part in (schedule, status, sql, trace, letters, warehouse, setup):
+    for part in (schedule, status, sql, trace, letters, warehouse, docs, setup):
         part.add_parser(commands)
     return parser
 

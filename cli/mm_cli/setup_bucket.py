@@ -4,7 +4,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from mm_contracts.keys import BUCKET
+from mm_contracts.keys import BUCKET, DATASETS
 
 from mm_cli.setup_topics import SetupError
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 NOTIFICATION_ID: Final = "martian-moments"
+"""Ours, and the beginning of ours: a notification has one prefix, so that there is one for each dataset."""
 EVENTS: Final = ["s3:ObjectCreated:*"]
 DEFAULT_ARN: Final = "arn:minio:sqs::MARS:kafka"
 """MinIO's name for the Kafka target that MINIO_NOTIFY_KAFKA_*_MARS configures, without a site region."""
@@ -19,24 +20,42 @@ DEFAULT_ARN: Final = "arn:minio:sqs::MARS:kafka"
 _WRITTEN_BY_MINIO: Final = ("ResponseMetadata", "EventBridgeConfiguration")
 
 
-def notification(arn: str) -> dict[str, Any]:
-    """Return the queue configuration that reports every written object to the target ``arn``."""
-    return {"Id": NOTIFICATION_ID, "QueueArn": arn, "Events": list(EVENTS)}
+def notifications(arn: str) -> list[dict[str, Any]]:
+    """Return the queue configurations that report every written object of the datasets to the target ``arn``."""
+    return [
+        {
+            "Id": f"{NOTIFICATION_ID}-{dataset}",
+            "QueueArn": arn,
+            "Events": list(EVENTS),
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"{dataset}/"}]}},
+        }
+        for dataset in DATASETS
+    ]
 
 
 def merged(current: dict[str, Any], arn: str) -> dict[str, Any] | None:
     """Return the bucket's notification configuration with ours in it, or None if it is there already.
 
-    Configurations of others on the same bucket are kept. One of another id with the same target and events would
-    make S3 refuse ours as overlapping, and serves as well: it counts as ours.
+    Configurations of others on the same bucket are kept. Those of other ids with the same target, events and prefixes
+    would make S3 refuse ours as overlapping, and serve as well: they count as ours.
     """
     queues = current.get("QueueConfigurations", [])
-    for queue in queues:
-        if queue["QueueArn"] == arn and set(queue["Events"]) == set(EVENTS) and "Filter" not in queue:
-            return None
-    kept = [queue for queue in queues if queue.get("Id") != NOTIFICATION_ID and queue["QueueArn"] != arn]
+    wanted = notifications(arn)
+    if {_essence(queue) for queue in queues if queue["QueueArn"] == arn} == {_essence(queue) for queue in wanted}:
+        return None
+    kept = [
+        queue
+        for queue in queues
+        if not str(queue.get("Id", "")).startswith(NOTIFICATION_ID) and queue["QueueArn"] != arn
+    ]
     others = {key: value for key, value in current.items() if key not in (*_WRITTEN_BY_MINIO, "QueueConfigurations")}
-    return {**others, "QueueConfigurations": [*kept, notification(arn)]}
+    return {**others, "QueueConfigurations": [*kept, *wanted]}
+
+
+def _essence(queue: dict[str, Any]) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Return a configuration's events and filter rules; stores spell the rules' names in their own way."""
+    rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return frozenset(queue["Events"]), frozenset((rule["Name"].lower(), rule["Value"]) for rule in rules)
 
 
 def _client() -> "S3Client":

@@ -8,6 +8,8 @@ PHOTOS: Final = "photos"
 COORDINATES: Final = "coordinates"
 MANIFESTS: Final = "manifests"
 DATASETS: Final = (PHOTOS, COORDINATES, MANIFESTS)
+DOCS_PAGE: Final = "docs/index.html"
+"""The page that describes the models: written by transform Jobs, read by its server, no data of the archive."""
 
 _STAMP = r"[0-9]{8}T[0-9]{6}Z(?:-[0-9a-z]+)?"
 _PHOTOS = re.compile(rf"^photos/([a-z]+)/mars_rover_photos_batch_sol_([0-9]+)_to_([0-9]+)_({_STAMP})\.json$")

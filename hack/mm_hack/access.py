@@ -9,10 +9,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mm_hack.forward import config_values, port_forward, secret_values
+from mm_hack.forward import config_values, forwarding, port_forward, secret_values
 from mm_hack.places import RELEASE
 from mm_hack.venv import ensure_project
 
+DOCS_PORT = 8000
 WAREHOUSE_COMMANDS = frozenset({"sql", "status", "trace", "warehouse"})
 
 
@@ -36,3 +37,18 @@ def run_command(kubectl: Sequence[str], arguments: Sequence[str]) -> int:
         with archive_command(kubectl, arguments) as (command, environment):
             return subprocess.run(command, env=environment).returncode
     return subprocess.run([*kubectl, "exec", "-i", f"deploy/{RELEASE}-operator", "--", "mars", *arguments]).returncode
+
+
+def show_docs(kubectl: Sequence[str], local_port: int | None = None) -> int:
+    """Print the address of the page that describes the models, and keep the way to it open until Ctrl-C.
+
+    Raises:
+        RuntimeError: there is no way to it, or the way ended; kubectl's words are in the message.
+    """
+    with forwarding(kubectl, f"svc/{RELEASE}-docs", DOCS_PORT, local_port) as (port, process):
+        print(f"http://localhost:{port}/   (Ctrl-C ends it)", flush=True)
+        try:
+            said, _ = process.communicate()
+        except KeyboardInterrupt:
+            return 0
+    raise RuntimeError(f"the way to the page ended: {said.strip()[-400:]}; run ./mars docs again")

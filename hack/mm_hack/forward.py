@@ -24,6 +24,15 @@ def port_forward(kubectl: Sequence[str], target: str, port: int, local_port: int
     Raises:
         RuntimeError: kubectl ended before it forwarded; its own words are in the message.
     """
+    with forwarding(kubectl, target, port, local_port) as (reached, _):
+        yield reached
+
+
+@contextmanager
+def forwarding(
+    kubectl: Sequence[str], target: str, port: int, local_port: int | None = None
+) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Like ``port_forward``, for who waits as well: yield the local port and kubectl, which ends when its pod does."""
     process = subprocess.Popen(
         [*kubectl, "port-forward", "--address", "127.0.0.1", target, f"{local_port or ''}:{port}"],
         stdout=subprocess.PIPE,
@@ -36,7 +45,7 @@ def port_forward(kubectl: Sequence[str], target: str, port: int, local_port: int
         for line in process.stdout:
             heard.append(line.strip())
             if match := _FORWARDING.match(line):
-                yield int(match.group(1))
+                yield int(match.group(1)), process
                 return
         raise RuntimeError(f"cannot reach {target} in the cluster: {' '.join(heard) or 'kubectl said nothing'}")
     finally:

@@ -49,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     clean = _add(commands, "clean", _clean, "remove everything that was set up: cluster, images, caches, engine")
     clean.add_argument("--keep-cache", action="store_true", help="keep what was built and fetched")
     _add(commands, "doctor", _doctor, "tell what this machine has and lacks, and change nothing")
+    docs = _add(commands, "docs", _docs, "open a way to the page that describes the tables and their lineage")
+    docs.add_argument("--port", type=int, help="local port (default: any free one)")
     k9s = _add(commands, "k9s", _k9s, "watch plans and Jobs in k9s (built the first time if it is not installed)")
     k9s.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to k9s")
 
@@ -137,6 +139,12 @@ def _k9s(options: argparse.Namespace) -> int:
     from mm_hack import k9s
 
     return k9s.run(options.arguments, Progress())
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from mm_hack import access, places, release
+
+    return access.show_docs(release.kubectl(os.environ.get("MARS_NAMESPACE", places.NAMESPACE)), options.port)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.cli.main import dbtRunner
 from mm_contracts.batch import TransformSpec
+from mm_contracts.keys import DOCS_PAGE
 from mm_contracts.messages import Schedule, parse_schedule
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
@@ -16,6 +22,7 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.transform import job, planning
 from mm_jobs.transform.dbt import Dbt
+from mm_jobs.transform.docs import Docs
 
 from tests.warehouse.loads import TRACE, MemoryBucket, Topic, bronze, key_of, load, manifest_key, photos_document
 from tests.warehouse.server import Warehouse
@@ -95,11 +102,11 @@ def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
     return topic
 
 
-def _transform(work: Path, log: Log, **variables: int) -> dict[str, Any]:
+def _transform(work: Path, log: Log, docs: Docs | None = None, project: Path = DBT, **variables: int) -> dict[str, Any]:
     given = {"planning_backoff_seconds": 300, "planning_backoff_max_seconds": 86_400, "planning_lease_seconds": 3_600}
-    dbt = Dbt(DBT, work, given | variables, log)
+    dbt = Dbt(project, work, given | variables, log)
     with Client(query_tag="test") as warehouse:
-        return job.run(TransformSpec(run_id="r", trace_id=TRACE), dbt, warehouse, "MARS", log)
+        return job.run(TransformSpec(run_id="r", trace_id=TRACE), dbt, warehouse, "MARS", log, docs)
 
 
 def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp_path: Path) -> None:
@@ -141,3 +148,91 @@ def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp
     assert (details["gaps"], details["next_due_at"], published.take()) == (0, None, [])
     with Client(query_tag="test") as warehouse:
         assert warehouse.run("select count(*), count(distinct PHOTO_ID) from SILVER.FACT_PHOTOS") == [(9, 9)]
+
+
+class Pages:
+    """Keeps what a run would put into the bucket."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
+
+    def metadata(self, key: str) -> dict[str, str] | None:
+        return self.objects[key][1] if key in self.objects else None
+
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str], content_type: str) -> str:
+        assert content_type.startswith("text/html")
+        self.objects[key] = (body, dict(metadata))
+        return "etag"
+
+
+def _inlined(page: str, name: str) -> dict[str, Any]:
+    """Return a document that the page holds: dbt writes it into the place of its variable's value."""
+    (start,) = [match.end() for match in re.finditer(rf'[{{,]{name}:(?={{"metadata")', page)]
+    document: dict[str, Any] = json.JSONDecoder().raw_decode(page, start)[0]
+    return document
+
+
+def _parsed_project(directory: Path) -> Path:
+    """The project with its parsed state, as the image holds it."""
+    project = directory / "dbt"
+    shutil.copytree(DBT, project, ignore=shutil.ignore_patterns("target", "logs", ".*"))
+    answer = dbtRunner().invoke(
+        [
+            "parse",
+            "--project-dir",
+            str(project),
+            "--profiles-dir",
+            str(project),
+            "--quiet",
+            "--log-path",
+            str(directory),
+        ]
+    )
+    assert answer.success, answer.exception
+    return project
+
+
+@pytest.mark.usefixtures("published")
+def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, server: Warehouse) -> None:
+    log = Log("transform", stream=io.StringIO())
+    bucket, topic, pages = MemoryBucket(), Topic(), Pages()
+    load(bucket, topic, log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    project = _parsed_project(tmp_path)
+    docs = Docs(pages, timedelta(hours=1), log)
+    assert _transform(tmp_path / "1", log, docs, project)["details"]["docs"] == "renewed"
+
+    page = pages.objects[DOCS_PAGE][0].decode()
+    manifest, catalog = _inlined(page, "manifest"), _inlined(page, "catalog")
+    models = {key for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    assert len(models) == len(list(DBT.rglob("models/**/*.sql")))
+    assert set(catalog["nodes"]) == models
+    for model in models:
+        described = {name.upper() for name in manifest["nodes"][model]["columns"]}
+        assert set(catalog["nodes"][model]["columns"]) == described
+        assert manifest["nodes"][model]["compiled_code"]
+    parents = manifest["parent_map"]
+    assert "source.martian_moments.bronze.raw_photo_response" in parents["model.martian_moments.stg_nasa__photos"]
+    assert "model.martian_moments.rover_summary" in parents["exposure.martian_moments.archive_progress"]
+
+    # What the embedded warehouse does not know it does not say; what it says is so.
+    stats = catalog["nodes"]["model.martian_moments.fact_photos"]["stats"]
+    assert {name for name, one in stats.items() if one["include"]} == {"row_count"}
+    with Client(query_tag="test") as warehouse:
+        assert [(stats["row_count"]["value"],)] == warehouse.run("select count(*) from SILVER.FACT_PHOTOS")
+
+    # dbt's page reports its readers to dbt's makers where this is true.
+    assert manifest["metadata"]["send_anonymous_usage_stats"] is False
+    assert server.env()["SNOWFLAKE_PASSWORD"] not in page
+
+    # Another process finds the page that is there good enough.
+    later = Dbt(project, tmp_path / "2", {}, log)
+    assert Docs(pages, timedelta(hours=1), log).renew(later, "MARS") == "fresh"
+
+
+@pytest.mark.usefixtures("published")
+def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
+    dbt = Dbt(DBT, tmp_path, {}, Log("transform", stream=io.StringIO()))
+    tmp_path.mkdir(exist_ok=True)
+    page = dbt.page().decode()
+    assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]

@@ -36,11 +36,11 @@ class Bucket:
         self._endpoint = optional("S3_ENDPOINT_URL")
         self._client: S3Client | None = None
 
-    def put(self, key: str, body: bytes, metadata: Mapping[str, str]) -> str:
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str], content_type: str = "application/json") -> str:
         """Write an object whole, or raise JobError; returns its ETag without quotes."""
         with self._errors(f"write {key}"):
             answer = self._s3().put_object(
-                Bucket=self.name, Key=key, Body=body, ContentType="application/json", Metadata=dict(metadata)
+                Bucket=self.name, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata)
             )
             return answer["ETag"].strip('"')
 
@@ -57,6 +57,19 @@ class Bucket:
                 raise
             return Stored(answer["Body"].read(), answer["ETag"].strip('"'), dict(answer.get("Metadata", {})))
         return None  # unreachable: _errors either passes or raises; mypy cannot know
+
+    def metadata(self, key: str) -> dict[str, str] | None:
+        """Return an object's user metadata without its content, or None where there is none. Raises JobError."""
+        from botocore.exceptions import ClientError
+
+        with self._errors(f"look at {key}"):
+            try:
+                return dict(self._s3().head_object(Bucket=self.name, Key=key).get("Metadata", {}))
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                raise
+        return None  # unreachable, as above
 
     def list(self) -> Iterator[tuple[str, str, int]]:
         """Yield (key, ETag, size) of all objects in key order. Raises JobError.

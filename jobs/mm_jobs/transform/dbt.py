@@ -6,6 +6,7 @@ compiled; only the database is written into the state, so that it is compared he
 """
 
 import contextlib
+import hashlib
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import yaml
 from mm_jobs.common.log import Log
 
 PARSE_STATE: Final = "partial_parse.msgpack"
+_WRITTEN: Final = frozenset({"target", "logs", "dbt_packages"})
 _GOOD: Final = frozenset({"success", "pass", "warn", "no-op"})
 
 
@@ -100,6 +102,38 @@ class Dbt:
             self._log.debug("dbt.node", node=node.name, kind=node.kind, status=node.status, seconds=node.seconds)
         return found
 
+    def page(self) -> bytes:
+        """Return dbt's documentation of the project and its tables as one HTML file; takes the catalog's queries only.
+
+        Nothing is compiled for it: what this process ran before left each model's SQL in the manifest.
+
+        Raises:
+            DbtProblem: dbt could not read the catalog, or made no page.
+        """
+        from dbt.cli.main import dbtRunner
+
+        manifest: Any = self._manifest or dbtRunner().invoke(["parse", *self._arguments()]).result
+        if manifest is None:
+            raise DbtProblem("dbt could not parse the project")
+        # dbt puts the manifest's file into the page, and writes that file only where it compiles.
+        manifest.write(str(self._work / "manifest.json"))
+        command = ["docs", "generate", "--static", "--no-compile", *self._arguments()]
+        answer = dbtRunner(manifest=manifest).invoke(command)
+        page = self._work / "static_index.html"
+        if not answer.success or not page.exists():
+            said = answer.exception or getattr(answer.result, "errors", None) or "dbt docs ended without a page"
+            raise DbtProblem(" ".join(str(said).split())[:1000])
+        return page.read_bytes()
+
+    def fingerprint(self, database: str) -> str:
+        """Return a hash of all that the page's shape depends on: the project's files, dbt's version and the database.
+
+        The tables' columns need no look: every model's contract, and so every column, stands in the files.
+        """
+        from dbt.version import __version__
+
+        return fingerprint(self._project, f"{__version__} {database.upper()}")
+
     def _arguments(self) -> list[str]:
         return [
             "--project-dir", str(self._project),
@@ -116,6 +150,18 @@ class Dbt:
             "--no-version-check",
             "--cache-selected-only",
         ]  # fmt: skip
+
+
+def fingerprint(project: Path, *more: str) -> str:
+    """Return a hash of a project's files, wherever it lies, and of further words; what dbt writes there is left out."""
+    digest = hashlib.sha256("\0".join(more).encode())
+    for path in sorted(project.rglob("*")):
+        relative = path.relative_to(project)
+        top = relative.parts[0]
+        if top not in _WRITTEN and not top.startswith(".") and path.is_file():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{relative.as_posix()} {content}\n".encode())
+    return digest.hexdigest()[:32]
 
 
 def failures(results: Sequence[NodeResult]) -> list[NodeResult]:

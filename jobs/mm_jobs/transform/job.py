@@ -15,6 +15,7 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import schema
 from mm_jobs.transform.dbt import Dbt, DbtProblem, NodeResult, failures
+from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.planner import Summary
 from mm_jobs.transform.planning import schedule_gaps
 
@@ -23,8 +24,10 @@ REST = ("--exclude", "tag:loop")
 TESTS = ("--exclude", "test_type:unit")
 
 
-def run(spec: TransformSpec, dbt: Dbt, warehouse: Warehouse, database: str, log: Log) -> dict[str, Any]:
-    """Carry the run out and return the fields of its termination message.
+def run(
+    spec: TransformSpec, dbt: Dbt, warehouse: Warehouse, database: str, log: Log, docs: Docs | None = None
+) -> dict[str, Any]:
+    """Carry the run out and return the fields of its termination message; ``docs`` is renewed at the end if it is due.
 
     Raises:
         JobError: TransformError with the models that failed, TestFailed with the tests (data are built and gaps are
@@ -41,6 +44,8 @@ def run(spec: TransformSpec, dbt: Dbt, warehouse: Warehouse, database: str, log:
     tests = _step(dbt, warehouse, "test", TESTS)
     if failed := failures(rest):
         _fail(Reason.TRANSFORM_ERROR, failed, warehouse, details)
+    if docs is not None:
+        details["docs"] = docs.renew(dbt, database)
     if failed := failures(tests):
         _fail(Reason.TEST_FAILED, failed, warehouse, details)
     return {"details": details | {"models": len(built) + len(rest), "tests": len(tests)}}

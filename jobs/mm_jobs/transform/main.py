@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +16,11 @@ from mm_jobs.common import ending
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.env import number, optional
 from mm_jobs.common.log import Log
+from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.transform import job
 from mm_jobs.transform.dbt import Dbt
+from mm_jobs.transform.docs import Docs
 
 _VARIABLES: Final = {
     "planning_backoff_seconds": ("MARS_PLANNING_BACKOFF_SECONDS", 300),
@@ -32,9 +35,11 @@ environment:
   MARS_PLANNING_BACKOFF_SECONDS      seconds between a gap's first two attempts (default 300), then doubled
   MARS_PLANNING_BACKOFF_MAX_SECONDS  longest wait between two attempts (default 86400)
   MARS_PLANNING_LEASE_SECONDS        a scheduled gap without an outcome is asked for again after this (default 3600)
+  MARS_DOCS_INTERVAL_SECONDS         how old the page that describes the models may become (default 0: none is made)
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD (or SNOWFLAKE_PRIVATE_KEY_PATH), SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded one
   KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD)
+  S3_ENDPOINT_URL, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION where the page is kept
   MM_TERMINATION_LOG, LOG_LEVEL, LOG_FORMAT (text or json)
 
 exit codes: 0 built, tested and planned, 1 models or tests failed, 64 bad arguments, 75 try again later
@@ -58,11 +63,13 @@ def _run(log: Log) -> dict[str, Any]:
     spec = _spec()
     log.bind(run_id=spec.run_id, trace_id=spec.trace_id)
     variables = {name: int(number(env, default)) for name, (env, default) in _VARIABLES.items()}
+    interval = timedelta(seconds=number("MARS_DOCS_INTERVAL_SECONDS", 0))
+    docs = Docs(Bucket(), interval, log) if interval else None
     work = Path(tempfile.mkdtemp(prefix="dbt-"))
     dbt = Dbt(Path(optional("MARS_DBT_DIR", "/app/dbt")), work, variables, log)
     try:
         with Warehouse(query_tag=f"martian-moments transform {spec.run_id}") as warehouse:
-            return job.run(spec, dbt, warehouse, optional("SNOWFLAKE_DATABASE", "MARS"), log)
+            return job.run(spec, dbt, warehouse, optional("SNOWFLAKE_DATABASE", "MARS"), log, docs)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

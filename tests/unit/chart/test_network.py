@@ -60,7 +60,7 @@ def test_each_part_reaches_what_it_needs_and_nothing_else(render: Callable[..., 
     kafka = {"operator", "minio", "job-load", "job-sweep", "job-transform", "setup", "schedule"}
     assert _flows(render()) == (
         {(client, "kafka") for client in kafka}
-        | {(client, "minio") for client in ("job-ingest", "job-load", "job-sweep", "setup")}
+        | {(client, "minio") for client in ("job-ingest", "job-load", "job-sweep", "job-transform", "setup", "docs")}
         | {(client, "warehouse") for client in ("job-load", "job-sweep", "job-transform")}
         | {("job-ingest", "simulator"), ("job-ingest", "operator")}
     )
@@ -91,6 +91,19 @@ def test_parts_reach_the_outside_services_that_they_use(render: Callable[..., li
     live = render(*VARIANTS["team"])
     assert _outside(live, "job-ingest") == {80, 443}
     assert _outside(live, "schedule") == set()
+
+
+def test_without_docs_transform_runs_have_no_way_to_the_bucket(render: Callable[..., list[Object]]) -> None:
+    flows = _flows(render("--set=docs.enabled=false"))
+    assert {client for client, server in flows if server == "minio"} == {"job-ingest", "job-load", "job-sweep", "setup"}
+
+
+def test_the_docs_are_read_from_the_namespaces_that_are_named(render: Callable[..., list[Object]]) -> None:
+    labels = _pods(render())["docs"]
+    assert list(_rules(render(), labels, "Ingress")) == []
+    named_ones = render("--set=networkPolicy.docsNamespaceLabels.team=web")
+    (rule,) = _rules(named_ones, labels, "Ingress")
+    assert rule == {"from": [{"namespaceSelector": {"matchLabels": {"team": "web"}}}], "ports": [{"port": 8000}]}
 
 
 def test_policies_select_every_pod_of_the_release(variant: list[Object]) -> None:

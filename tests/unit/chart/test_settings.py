@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from mm_cli.main import build_parser
 from mm_cli.setup_bucket import DEFAULT_ARN
 from mm_contracts.connections import kafka_settings, warehouse_arguments
 from mm_contracts.sources import Sources
@@ -97,16 +98,33 @@ def test_a_key_pair_is_a_file_and_no_variable(render: Callable[..., list[Object]
 
 
 def test_each_job_gets_the_secrets_of_its_work_alone(render: Callable[..., list[Object]]) -> None:
-    jobs = _settings(render()).jobs
-
-    def secrets(kind: str) -> set[str]:
-        job = jobs.of(kind)  # type: ignore[arg-type]
+    def secrets(kind: str, *arguments: str) -> set[str]:
+        job = _settings(render(*arguments)).jobs.of(kind)  # type: ignore[arg-type]
         by_key = {one["valueFrom"]["secretKeyRef"]["name"] for one in job.env if "valueFrom" in one}
         return by_key | {one["secretRef"]["name"] for one in job.env_from if "secretRef" in one}
 
     assert secrets("ingest") == {"mars-minio", "mars-source"}
     assert secrets("load") == {"mars-minio", "mars-warehouse"}
-    assert secrets("transform") == {"mars-warehouse"}
+    # The page that describes the models goes to the bucket.
+    assert secrets("transform") == {"mars-warehouse", "mars-minio"}
+    assert secrets("transform", "--set=docs.enabled=false") == {"mars-warehouse"}
+
+
+def test_the_docs_are_made_and_served_or_neither(render: Callable[..., list[Object]]) -> None:
+    def interval(objects: list[Object]) -> list[str]:
+        env = _settings(objects).jobs.of("transform").env
+        return [one["value"] for one in env if one["name"] == "MARS_DOCS_INTERVAL_SECONDS"]
+
+    with_docs = render("--set=docs.intervalSeconds=60", "--set=docs.existingSecret=reader")
+    assert interval(with_docs) == ["60"]
+    (server,) = containers(named(with_docs, "Deployment", "mars-docs")["spec"]["template"])
+    assert build_parser().parse_args(server["args"][1:]).port == server["ports"][0]["containerPort"]
+    keys = {one["valueFrom"]["secretKeyRef"]["name"] for one in server["env"] if "secretKeyRef" in one["valueFrom"]}
+    assert keys == {"reader"}
+    assert "envFrom" not in server
+    without = render("--set=docs.enabled=false")
+    assert interval(without) == []
+    assert not [one for one in without if one["metadata"]["name"] == "mars-docs"]
 
 
 def test_the_operator_pod_holds_no_secret(render: Callable[..., list[Object]]) -> None:

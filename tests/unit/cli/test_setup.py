@@ -2,7 +2,7 @@
 
 import pytest
 from mm_cli import setup
-from mm_cli.setup_bucket import DEFAULT_ARN, EVENTS, NOTIFICATION_ID, merged, notification
+from mm_cli.setup_bucket import DEFAULT_ARN, EVENTS, NOTIFICATION_ID, merged, notifications
 from mm_cli.setup_topics import TopicSettings, TopicWork, wanted_topics, work_to_do
 
 SETTINGS = TopicSettings()
@@ -41,30 +41,38 @@ def test_only_differing_settings_are_altered() -> None:
 
 
 def test_a_bucket_without_notification_gets_ours() -> None:
-    assert merged({"ResponseMetadata": {}}, DEFAULT_ARN) == {"QueueConfigurations": [notification(DEFAULT_ARN)]}
+    assert merged({"ResponseMetadata": {}}, DEFAULT_ARN) == {"QueueConfigurations": notifications(DEFAULT_ARN)}
+    prefixes = [one["Filter"]["Key"]["FilterRules"][0]["Value"] for one in notifications(DEFAULT_ARN)]
+    assert sorted(prefixes) == ["coordinates/", "manifests/", "photos/"]
 
 
 def test_notifications_of_others_are_kept() -> None:
     theirs = {"Id": "theirs", "QueueArn": "arn:minio:sqs::OTHER:webhook", "Events": ["s3:ObjectRemoved:*"]}
     topics = [{"TopicArn": "arn:x", "Events": ["s3:ObjectCreated:*"]}]
     after = merged({"QueueConfigurations": [theirs], "TopicConfigurations": topics}, DEFAULT_ARN)
-    assert after == {"QueueConfigurations": [theirs, notification(DEFAULT_ARN)], "TopicConfigurations": topics}
+    assert after == {"QueueConfigurations": [theirs, *notifications(DEFAULT_ARN)], "TopicConfigurations": topics}
 
 
-def test_our_notification_is_set_once() -> None:
-    ours = notification(DEFAULT_ARN)
-    assert merged({"QueueConfigurations": [ours]}, DEFAULT_ARN) is None
-    # An object store may answer with an id of its own making.
-    assert merged({"QueueConfigurations": [ours | {"Id": "made-by-the-store"}]}, DEFAULT_ARN) is None
+def test_our_notifications_are_set_once() -> None:
+    ours = notifications(DEFAULT_ARN)
+    assert merged({"QueueConfigurations": ours}, DEFAULT_ARN) is None
+    # An object store may answer with ids of its own making, in another order, and spell the rule as Amazon does.
+    theirs = [
+        one
+        | {"Id": f"made-by-the-store-{one['Id']}"}
+        | {"Filter": {"Key": {"FilterRules": [one["Filter"]["Key"]["FilterRules"][0] | {"Name": "Prefix"}]}}}
+        for one in reversed(ours)
+    ]
+    assert merged({"QueueConfigurations": theirs}, DEFAULT_ARN) is None
 
 
-def test_our_notification_follows_its_target_and_events() -> None:
-    old = {"Id": NOTIFICATION_ID, "QueueArn": "arn:minio:sqs::OLD:kafka", "Events": EVENTS}
-    assert merged({"QueueConfigurations": [old]}, DEFAULT_ARN) == {"QueueConfigurations": [notification(DEFAULT_ARN)]}
-    narrow = notification(DEFAULT_ARN) | {"Events": ["s3:ObjectCreated:Put"]}
-    assert merged({"QueueConfigurations": [narrow]}, DEFAULT_ARN) == {
-        "QueueConfigurations": [notification(DEFAULT_ARN)]
-    }
+def test_our_notifications_follow_their_target_events_and_prefixes() -> None:
+    ours = notifications(DEFAULT_ARN)
+    of_all_objects = {"Id": NOTIFICATION_ID, "QueueArn": DEFAULT_ARN, "Events": EVENTS}
+    elsewhere = [one | {"QueueArn": "arn:minio:sqs::OLD:kafka"} for one in ours]
+    narrow = [one | {"Events": ["s3:ObjectCreated:Put"]} for one in ours]
+    for old in ([of_all_objects], elsewhere, narrow, ours[:2]):
+        assert merged({"QueueConfigurations": old}, DEFAULT_ARN) == {"QueueConfigurations": ours}
 
 
 def test_a_missing_server_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,9 +116,10 @@ def go(monkeypatch: pytest.MonkeyPatch, order: list[str], log: Log) -> Go:
 
     monkeypatch.setattr(job, "schedule_gaps", planning)
 
-    def run(*, away: bool = False, **steps: Any) -> dict[str, Any]:
+    def run(*, away: bool = False, docs: Any = None, **steps: Any) -> dict[str, Any]:
         spec = TransformSpec(run_id="r", trace_id="t")
-        return job.run(spec, FakeDbt(order, **steps), FakeWarehouse(away=away), "MARS", log)  # type: ignore[arg-type]
+        dbt, warehouse = FakeDbt(order, **steps), FakeWarehouse(away=away)
+        return job.run(spec, dbt, warehouse, "MARS", log, docs)  # type: ignore[arg-type]
 
     return run
 
@@ -171,3 +172,29 @@ def test_a_broken_project_is_no_temporary_failure(go: Go) -> None:
     with pytest.raises(JobError, match="could not start: syntax") as caught:
         go(loop=DbtProblem("syntax"))
     assert caught.value.code is ExitCode.OTHER
+
+
+class FakeDocs:
+    def __init__(self, order: list[str]) -> None:
+        self._order = order
+
+    def renew(self, _maker: object, _database: str) -> str:
+        self._order.append("docs")
+        return "failed: no disk"
+
+
+def test_the_page_comes_last_and_its_failure_fails_nothing(go: Go, order: list[str]) -> None:
+    fields = go(docs=FakeDocs(order), loop=[node("a", "success")])
+    assert order == ["loop", "plan", "rest", "test", "docs"]
+    assert fields["details"]["docs"] == "failed: no disk"
+    assert "docs" not in go()["details"]
+
+
+def test_a_failed_test_does_not_keep_the_page_back_and_a_failed_model_does(go: Go, order: list[str]) -> None:
+    with pytest.raises(JobError) as caught:
+        go(docs=FakeDocs(order), test=[node("t", "fail")])
+    assert caught.value.counts["details"]["docs"] == "failed: no disk"
+    order.clear()
+    with pytest.raises(JobError):
+        go(docs=FakeDocs(order), rest=[node("g", "error")])
+    assert order == ["loop", "plan", "rest", "test"]

@@ -1,0 +1,29 @@
+"""The way to the page, with a kubectl that says its lines and ends."""
+
+from pathlib import Path
+
+import pytest
+from mm_hack.access import show_docs
+
+
+def _kubectl(folder: Path, *lines: str) -> list[str]:
+    script = folder / "kubectl"
+    script.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines) + f'echo "$@" > {folder}/asked\n')
+    script.chmod(0o755)
+    return [str(script), "--namespace", "here"]
+
+
+def test_the_address_is_printed_and_the_end_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl = _kubectl(tmp_path, "Forwarding from 127.0.0.1:4711 -> 8000", "error: lost connection to pod")
+    with pytest.raises(RuntimeError, match=r"lost connection to pod; run \./mars docs again"):
+        show_docs(kubectl)
+    assert "http://localhost:4711/" in capsys.readouterr().out
+    asked = "--namespace here port-forward --address 127.0.0.1 svc/mars-docs :8000"
+    assert (tmp_path / "asked").read_text().strip() == asked
+
+
+def test_a_service_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl = _kubectl(tmp_path, 'Error from server (NotFound): services "mars-docs" not found')
+    with pytest.raises(RuntimeError, match="not found"):
+        show_docs(kubectl, 8080)
+    assert capsys.readouterr().out == ""

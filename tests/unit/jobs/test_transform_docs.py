@@ -1,0 +1,125 @@
+"""When the page that describes the models is made anew, and what its failures do."""
+
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from mm_contracts.keys import DOCS_PAGE, parse_key
+from mm_contracts.reasons import ExitCode, Reason
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.log import Log
+from mm_jobs.transform.dbt import DbtProblem, fingerprint
+from mm_jobs.transform.docs import FINGERPRINT, GENERATED_AT, Docs, why_due
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (None, "there is none"),
+        ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:00:01Z"}, None),
+        ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:00:00Z"}, "it is old"),
+        ({FINGERPRINT: "b", GENERATED_AT: "2026-01-02T11:59:59Z"}, "the models changed"),
+        ({FINGERPRINT: "a"}, "its age is unknown"),
+        ({FINGERPRINT: "a", GENERATED_AT: "today"}, "its age is unknown"),
+        ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:30:00"}, "its age is unknown"),
+        ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T12:00:30Z"}, None),
+        ({FINGERPRINT: "a", GENERATED_AT: "2036-01-01T00:00:00Z"}, "its age is unknown"),
+        ({}, "the models changed"),
+    ],
+)
+def test_a_page_is_due_when_there_is_none_or_it_is_old_or_another(
+    found: dict[str, str] | None, why: str | None
+) -> None:
+    assert why_due(found, "a", NOW, HOUR) == why
+
+
+class Maker:
+    """Makes pages, or fails."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self.problem: Exception | None = None
+        self.models = "one"
+
+    def page(self) -> bytes:
+        if self.problem:
+            raise self.problem
+        self.pages += 1
+        return b"<html>page %d</html>" % self.pages
+
+    def fingerprint(self, database: str) -> str:
+        return f"{self.models} {database}"
+
+
+class Store:
+    """One object, and the answer to whether the store is there."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[bytes, dict[str, str], str]] = {}
+        self.away = False
+
+    def metadata(self, key: str) -> dict[str, str] | None:
+        if self.away:
+            raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, "the store is away")
+        return self.found[key][1] if key in self.found else None
+
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str], content_type: str) -> str:
+        self.found[key] = (body, dict(metadata), content_type)
+        return "etag"
+
+
+def test_a_page_is_made_once_until_something_changes(log: Log) -> None:
+    store, maker = Store(), Maker()
+    docs = Docs(store, HOUR, log)
+    assert [docs.renew(maker, "MARS") for _ in range(3)] == ["renewed", "fresh", "fresh"]
+    assert store.found[DOCS_PAGE][0] == b"<html>page 1</html>"
+    assert store.found[DOCS_PAGE][2].startswith("text/html")
+    maker.models = "two"
+    assert docs.renew(maker, "MARS") == "renewed"
+    assert docs.renew(maker, "OTHER") == "renewed"
+    assert Docs(store, timedelta(0), log).renew(maker, "OTHER") == "renewed"
+    assert maker.pages == 4
+
+
+def test_a_failure_is_a_warning_and_the_page_that_is_there_stays(log: Log, lines: io.StringIO) -> None:
+    store, maker = Store(), Maker()
+    docs = Docs(store, HOUR, log)
+    docs.renew(maker, "MARS")
+    before = dict(store.found)
+    maker.models = "two"
+    for problem in (DbtProblem("no catalog"), RuntimeError("dbt broke"), OSError("no space left")):
+        maker.problem = problem
+        assert docs.renew(maker, "MARS") == f"failed: {problem}"
+    store.away = True
+    assert docs.renew(maker, "MARS") == "failed: the store is away"
+    assert store.found == before
+    assert lines.getvalue().count("WARNING") == 4
+
+
+def test_the_page_is_no_object_of_the_archive() -> None:
+    with pytest.raises(ValueError, match="not the key"):
+        parse_key(DOCS_PAGE)
+
+
+def test_a_fingerprint_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> None:
+    def project(name: str, **more: str) -> Path:
+        for path, text in {"dbt_project.yml": "name: x", "models/a.sql": "select 1", **more}.items():
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return tmp_path / name
+
+    one = fingerprint(project("one"), "1.11 MARS")
+    same = project("same", **{"target/manifest.json": "{}", "logs/dbt.log": "line", ".user.yml": "id: 1"})
+    assert fingerprint(same, "1.11 MARS") == one
+    others = {
+        fingerprint(project("one"), "1.12 MARS"),
+        fingerprint(project("changed", **{"models/a.sql": "select 2"}), "1.11 MARS"),
+        fingerprint(project("described", **{"models/a.yml": "models: []"}), "1.11 MARS"),
+    }
+    assert len(others | {one}) == 4
