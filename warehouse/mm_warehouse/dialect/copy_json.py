@@ -7,26 +7,20 @@ TRUE, and always strips an outer array. This is the load's hot path, so it is on
 from __future__ import annotations
 
 import datetime as dt
-import mmap
-import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fakesnow.copy_into import stage_url_from_var
 from fakesnow.transforms.file_format import lookup_file_format
 from fakesnow.transforms.options import parse_options
 from sqlglot import Expr, exp
 
 from mm_warehouse.cursor_types import CursorLike
+from mm_warehouse.dialect.staged import files_at, fingerprint, location, reading
 from mm_warehouse.errors import SqlError
 
 _SOURCE = "_MM_STAGED"
-_SMALLEST_LIMIT = 16 * 1024 * 1024
-_LARGEST_LIMIT = 128 * 1024 * 1024
-"""Snowflake's limit for one VARIANT; DuckDB reserves twice its own limit per thread, so it starts lower."""
 _OPTIONS = {
     "FILE_FORMAT",
     "FORCE",
@@ -73,8 +67,8 @@ def copy_json(expression: exp.Copy, cursor: CursorLike, translate: Callable[[Exp
     options = _read_options(expression, cursor)
     table = expression.this.this if isinstance(expression.this, exp.Schema) else expression.this
     source = expression.args["files"][0]
-    directory, root = _location(source, table, cursor)
-    files = _files(directory, root, options)
+    directory, root = location(source, table, cursor)
+    files = files_at(directory, root, options.files, options.pattern)
     if not files:
         return exp.maybe_parse("SELECT 'Copy executed with 0 files processed.' AS status", dialect="duckdb"), 0
     insert = translate(_insert(expression.this, source, _text_positions(expression.this, cursor)))
@@ -83,7 +77,7 @@ def copy_json(expression: exp.Copy, cursor: CursorLike, translate: Callable[[Exp
     loaded = _already_loaded(cursor, schema, target.name) if not options.force else set()
     rows: list[tuple[str, str, int]] = []
     for file in files:
-        identity = f"{file}#{_fingerprint(file)}"
+        identity = f"{file}#{fingerprint(file)}"
         if identity in loaded:
             rows.append((str(file.relative_to(root)), "LOAD_SKIPPED", 0))
             continue
@@ -139,37 +133,6 @@ def _boolean(value: Expr | None) -> bool:
     return value is None or not (isinstance(value, exp.Boolean) and not value.this)
 
 
-def _location(source: Expr, table: exp.Table, cursor: CursorLike) -> tuple[Path, Path]:
-    """Where the statement's files are: the path it names, and its stage's root folder."""
-    inner = source.this
-    if isinstance(inner, exp.Select):
-        inner = inner.args["from_"].this.this
-    reference = inner.name if isinstance(inner, exp.Var | exp.Literal) else ""
-    if not reference.startswith("@"):
-        raise SqlError("001011", "42601", "COPY reads from an internal stage here: write FROM @stage/path.")
-    stage, _, path = reference[1:].partition("/")
-    root = stage_url_from_var(stage, cursor.duck, cursor.database, cursor.schema, cursor.table_stages, table)
-    root_path = Path(root).resolve()
-    return root_path / path, root_path
-
-
-def _files(location: Path, root: Path, options: _Options) -> list[Path]:
-    """Snowflake takes a stage path as a prefix of file names, and loads them in no promised order; here by name."""
-    if not root.is_dir():
-        return []
-    if options.files is not None:
-        wanted = [location / name for name in options.files]
-        if missing := [file.name for file in wanted if not file.is_file()]:
-            raise SqlError("091016", "22000", f"File {missing[0]} is not in the stage.")
-        return wanted
-    prefix = str(location)
-    found = sorted(file for file in root.rglob("*") if file.is_file() and str(file).startswith(prefix))
-    if options.pattern is None:
-        return found
-    pattern = re.compile(options.pattern)
-    return [file for file in found if pattern.fullmatch(str(file.relative_to(root)))]
-
-
 def _text_positions(target: Expr, cursor: CursorLike) -> set[int]:
     """Which of the target's columns (by position) are text: a VARIANT put there loses its quotes."""
     table = target.this if isinstance(target, exp.Schema) else target
@@ -210,49 +173,15 @@ def _insert(target: Expr, source: Expr, texts: set[int]) -> exp.Insert:
 def _with_source(insert: Expr, file: Path, root: Path, options: _Options) -> Expr:
     """`insert` with the placeholder replaced by the reading of `file`."""
     strip = str(options.format.get("STRIP_OUTER_ARRAY", "FALSE")).upper() == "TRUE"
-    literal = exp.Literal.string(re.sub(r"([\[\]*?])", r"[\1]", str(file))).sql(dialect="duckdb")
     name = exp.Literal.string(str(file.relative_to(root))).sql(dialect="duckdb")
-    reading = (
-        f"read_json_objects({literal}, format = '{'array' if strip else _layout(file)}', "
-        f"maximum_object_size = {_size_limit(file)})"
+    reader: Expr = exp.maybe_parse(
+        f'SELECT json AS "$1", {name} AS "METADATA$FILENAME" FROM {reading(file, strip)}', dialect="duckdb"
     )
     statement = insert.copy()
     placeholder = next(t for t in statement.find_all(exp.Table) if t.name == _SOURCE)
     alias = placeholder.alias or _SOURCE
-    reader: Expr = exp.maybe_parse(
-        f'SELECT json AS "$1", {name} AS "METADATA$FILENAME" FROM {reading}', dialect="duckdb"
-    )
     placeholder.replace(exp.Subquery(this=reader, alias=exp.TableAlias(this=exp.to_identifier(alias))))
     return statement
-
-
-def _layout(file: Path) -> str:
-    """DuckDB reads one document per line in parallel; anything else (documents over several lines) is read as such."""
-    return "newline_delimited" if re.search(r"\.(ndjson|jsonl)(\.\w+)?$", file.name.lower()) else "unstructured"
-
-
-def _size_limit(file: Path) -> int:
-    """An upper bound for the file's largest document, in bytes: cheap to find, and DuckDB's buffers follow it."""
-    size = file.stat().st_size
-    if file.suffix in (".gz", ".zst") and size > _SMALLEST_LIMIT // 16:
-        return _LARGEST_LIMIT
-    if size <= _SMALLEST_LIMIT or file.suffix in (".gz", ".zst"):
-        return _SMALLEST_LIMIT
-    longest = start = 0
-    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        while (end := content.find(b"\n", start)) >= 0:
-            longest, start = max(longest, end - start), end + 1
-        longest = max(longest, size - start)
-    return min(max(_SMALLEST_LIMIT, longest + 1024), _LARGEST_LIMIT)
-
-
-def _fingerprint(file: Path) -> str:
-    """What tells a file from an earlier one of the same name; Snowflake loads a changed file again."""
-    crc, adler = 0, 1
-    with file.open("rb") as handle:
-        while chunk := handle.read(1 << 20):
-            crc, adler = zlib.crc32(chunk, crc), zlib.adler32(chunk, adler)
-    return f"{file.stat().st_size:x}-{crc:08x}{adler:08x}"
 
 
 def _already_loaded(cursor: CursorLike, schema: str | None, table: str) -> set[str]:
