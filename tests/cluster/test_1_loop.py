@@ -87,11 +87,13 @@ def test_the_earlier_pipelines_message_is_accepted_as_it_is(system: System) -> N
     )[0]
     assert [r["name"] for r in plan["spec"]["rovers"]] == ["Curiosity"]
     wait_until(lambda: system.phase(plan["metadata"]["name"]) == "Complete", "its end")
+    wait_quiet(system)
 
 
 @pytest.mark.parametrize("table", ["photos", "manifests", "coordinates"])
 def test_objects_carry_what_made_them(system: System, table: str) -> None:
     """Source, plan, batch and trace id stand in each object, and the load ledger holds each object once."""
+    wait_quiet(system)
     s3 = system.s3()
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket="mars", Prefix=f"{table}/")["Contents"]]
     document = json.loads(s3.get_object(Bucket="mars", Key=keys[0])["Body"].read())
