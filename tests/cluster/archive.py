@@ -51,7 +51,7 @@ def wait_complete(system: System, timeout: float = 420) -> None:
 
 
 def wait_quiet(system: System, timeout: float = 300) -> None:
-    """Wait until no Job runs and every plan has ended, seen twice in a row."""
+    """Wait until no Job runs and every plan has ended, seen four times in a row: an event may be about to be folded."""
     seen = 0
 
     def quiet() -> bool:
@@ -62,6 +62,6 @@ def wait_quiet(system: System, timeout: float = 300) -> None:
             if (p.get("status") or {}).get("phase", "Pending") in ("Pending", "Running", "Suspended")
         ]
         seen = 0 if live or system.active_jobs() else seen + 1
-        return seen >= 3
+        return seen >= 4
 
     wait_until(quiet, "a quiet loop", timeout, every=2)
