@@ -152,6 +152,19 @@ def test_statement_beyond_memory_and_spill_fails_alone(new_warehouse: Callable[.
         assert connection.cursor().execute("select count(*) from t").fetchall() == [(2,)]
 
 
+def test_result_that_would_not_fit_is_refused_and_the_session_goes_on(new_warehouse: Callable[..., Warehouse]) -> None:
+    server = new_warehouse(result_limit="1MB").start()
+    with server.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("create table t (x int)")
+        cursor.execute("begin")
+        cursor.execute("insert into t values (1)")
+        with pytest.raises(Error, match=r"larger than 1 MB\. Select fewer"):
+            cursor.execute("select seq4(), seq4()::varchar from table(generator(rowcount => 1000000))")
+        cursor.execute("commit")
+        assert cursor.execute("select x from t").fetchall() == [(1,)]
+
+
 def test_full_volume_is_an_sql_error_and_corrupts_nothing(tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()

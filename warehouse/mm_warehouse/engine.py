@@ -18,7 +18,7 @@ from mm_warehouse.catalog import global_views_sql, views_sql
 from mm_warehouse.dialect.flatten import macro_sql
 from mm_warehouse.dialect.functions import functions_sql
 from mm_warehouse.dialect.temporary import SCHEMA_PREFIX
-from mm_warehouse.settings import Settings
+from mm_warehouse.settings import Settings, size_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Engine:
         Raises:
             EngineError: the directory cannot be written, or another process has the files open.
         """
+        self.result_limit = size_bytes(settings.result_limit)
         self._databases = settings.directory / "databases"
         self.stages = settings.directory / "stages"
         spill = settings.directory / "spill"

@@ -9,6 +9,7 @@ import duckdb
 from snowflake.connector.errors import Error as ConnectorError
 
 SESSION_GONE = "390104"
+RESULT_TOO_LARGE = "000630"
 LOCK_TIMEOUT = "000625"
 TRANSACTION_ABORTED = "090232"
 

@@ -80,6 +80,7 @@ Environment (defaults in brackets):
   WAREHOUSE_MEMORY_LIMIT [1GB]         DuckDB's; the process needs some 300 MB beyond it
   WAREHOUSE_THREADS [2], WAREHOUSE_SPILL_LIMIT [4GB]
   WAREHOUSE_CHECKPOINT_SIZE [256MB]    log kept until it is worked into the database file
+  WAREHOUSE_RESULT_LIMIT [96MB]        largest result of a statement
   WAREHOUSE_STATEMENT_WAIT [20]        seconds until a client is told to poll
   WAREHOUSE_LOCK_TIMEOUT [600]         seconds a writer waits for a table
   WAREHOUSE_IDLE_TRANSACTION [120]     seconds until a silent session's transaction is rolled back

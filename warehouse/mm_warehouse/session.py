@@ -41,7 +41,9 @@ class Session:
         self.engine = engine
         self.locks = locks
         self.token = secrets.token_urlsafe(32)
-        self.duck = TransactionalConnection(engine.connect(), on_end=lambda: locks.release(self))
+        self.duck = TransactionalConnection(
+            engine.connect(), on_end=lambda: locks.release(self), result_limit=engine.result_limit
+        )
         self.connection = WarehouseConnection(
             self.duck, RecentResults(), database=database, schema=schema, db_path=engine.databases_directory
         )

@@ -43,6 +43,9 @@ class Settings:
     checkpoint_size: str = "256MB"
     """WAREHOUSE_CHECKPOINT_SIZE: how much the write-ahead log may hold before it is worked into the database file.
     More makes loading cheaper and the start after a crash slower (some seconds for 256 MB)."""
+    result_limit: str = "96MB"
+    """WAREHOUSE_RESULT_LIMIT: largest result that a statement may return. An answer is one message here, and takes
+    some eight times its size while it is written; a careless SELECT * must not end the server."""
     statement_wait: float = 20.0
     """WAREHOUSE_STATEMENT_WAIT: seconds a request is held before the client is told to poll for the result.
     Below the 60 s after which clients and proxies give a request up."""
@@ -53,6 +56,17 @@ class Settings:
     so that a client that died in the middle holds nothing for long."""
     idle_session: float = 4 * 3600.0
     """WAREHOUSE_IDLE_SESSION: seconds after which a silent session is closed (Snowflake: four hours)."""
+
+
+_UNITS = {"k": 10, "m": 20, "g": 30, "t": 40}
+
+
+def size_bytes(text: str) -> int:
+    """Bytes in a size such as 96MB; as a limit, decimal and binary units are the same."""
+    number = re.match(r"[\d.]+", text)
+    assert number is not None, "checked when read"
+    unit = text[number.end() :].strip()[:1].lower()
+    return int(float(number[0]) * 2 ** _UNITS[unit])
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:
@@ -121,6 +135,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         threads=_whole(env, "WAREHOUSE_THREADS", defaults.threads, 1, 256),
         spill_limit=_size(env, "WAREHOUSE_SPILL_LIMIT", defaults.spill_limit),
         checkpoint_size=_size(env, "WAREHOUSE_CHECKPOINT_SIZE", defaults.checkpoint_size),
+        result_limit=_size(env, "WAREHOUSE_RESULT_LIMIT", defaults.result_limit),
         statement_wait=_number(env, "WAREHOUSE_STATEMENT_WAIT", defaults.statement_wait),
         lock_timeout=_number(env, "WAREHOUSE_LOCK_TIMEOUT", defaults.lock_timeout),
         idle_transaction=_number(env, "WAREHOUSE_IDLE_TRANSACTION", defaults.idle_transaction),

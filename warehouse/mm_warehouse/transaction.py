@@ -14,11 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-from mm_warehouse.errors import TRANSACTION_ABORTED, SqlError, is_write_conflict
+from mm_warehouse.errors import RESULT_TOO_LARGE, TRANSACTION_ABORTED, SqlError, is_write_conflict
 
 _TRIES = 200
 _LONGEST_PAUSE = 0.2
+_BATCH_ROWS = 100_000
 
 
 class TransactionalConnection:
@@ -27,8 +29,11 @@ class TransactionalConnection:
     Handed to fakesnow in the place of the real connection, hence the pass-through of all other attributes.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, on_end: Callable[[], None]) -> None:
-        """`on_end` is called after each transaction's end, to release what it held."""
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, on_end: Callable[[], None], result_limit: int = 1 << 30
+    ) -> None:
+        """`on_end` is called after each transaction's end, to release what it held; `result_limit` is in bytes."""
+        self._result_limit = result_limit
         self._connection = connection
         self._on_end = on_end
         self._pause = threading.Event()
@@ -56,6 +61,26 @@ class TransactionalConnection:
                 # Waiting on an event that nobody sets is the pause that `close` can cut short.
                 self._pause.wait(random.uniform(0.2, 1.0) * min(0.002 * attempt, _LONGEST_PAUSE))
         raise AssertionError("unreachable")
+
+    def to_arrow_table(self) -> pa.Table:
+        """The last statement's result.
+
+        Raises:
+            SqlError: it is larger than the limit. The transaction goes on.
+        """
+        reader: Any = self._connection.to_arrow_reader(_BATCH_ROWS)
+        batches, size = [], 0
+        for batch in reader:
+            batches.append(batch)
+            size += batch.nbytes
+            if size > self._result_limit:
+                raise SqlError(
+                    RESULT_TOO_LARGE,
+                    "54000",
+                    f"The result is larger than {self._result_limit >> 20} MB. Select fewer columns or rows, or create "
+                    "a table from it.",
+                )
+        return pa.Table.from_batches(batches, schema=reader.schema)
 
     def begin(self) -> None:
         """Open a transaction; nothing if one is open, as in Snowflake."""

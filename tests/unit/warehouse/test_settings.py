@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mm_warehouse.settings import Settings, SettingsError, read_settings
+from mm_warehouse.settings import Settings, SettingsError, read_settings, size_bytes
 
 ACCOUNT = {"WAREHOUSE_USER": "mars", "WAREHOUSE_PASSWORD": "secret-word"}
 
@@ -31,6 +31,7 @@ def test_everything_can_be_set() -> None:
             "WAREHOUSE_THREADS": "4",
             "WAREHOUSE_SPILL_LIMIT": "1GB",
             "WAREHOUSE_CHECKPOINT_SIZE": "64MB",
+            "WAREHOUSE_RESULT_LIMIT": "1GB",
             "WAREHOUSE_STATEMENT_WAIT": "1.5",
             "WAREHOUSE_LOCK_TIMEOUT": "2",
             "WAREHOUSE_IDLE_TRANSACTION": "3",
@@ -49,6 +50,7 @@ def test_everything_can_be_set() -> None:
         threads=4,
         spill_limit="1GB",
         checkpoint_size="64MB",
+        result_limit="1GB",
         statement_wait=1.5,
         lock_timeout=2,
         idle_transaction=3,
@@ -96,3 +98,8 @@ def test_bad_setting_ends_with_its_sentence(
     monkeypatch.delenv("WAREHOUSE_USER", raising=False)
     assert main([]) == 64
     assert "WAREHOUSE_USER is not set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "size"), [("1KB", 1024), ("1.5 MiB", 1_572_864), ("2GB", 2 << 30)])
+def test_sizes(text: str, size: int) -> None:
+    assert size_bytes(text) == size
