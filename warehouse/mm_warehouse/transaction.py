@@ -74,6 +74,8 @@ class TransactionalConnection:
             batches.append(batch)
             size += batch.nbytes
             if size > self._result_limit:
+                # DuckDB runs nothing else on a connection with an unread result.
+                reader.close()
                 raise SqlError(
                     RESULT_TOO_LARGE,
                     "54000",
