@@ -154,7 +154,7 @@ def _demo(options: argparse.Namespace) -> int:
     up.up(options.provision, progress)
     with progress.step("install the chart", about=40):
         release.install(places.NAMESPACE, options.profile)
-    return demo.run_demo(options.profile)
+    return demo.run_demo(options.profile, progress.elapsed())
 
 
 def _test(options: argparse.Namespace) -> int:
