@@ -21,14 +21,14 @@ Look around:
 
 
 def run_demo(profile: str, setup_seconds: float, namespace: str = NAMESPACE) -> int:
-    """Bring everything up, wait until the archive is complete and say so. Return the process's exit code.
+    """Wait until the archive is complete and say so. Return the process's exit code.
+
+    The release must be installed. An archive that is complete already is found so at once: nothing is scheduled anew.
 
     Args:
         profile: what the simulator shows, for the headline.
         setup_seconds: what cluster and chart took before.
         namespace: where the release is.
-
-    The cluster must be up. An archive that is complete already is found complete at once: nothing is scheduled anew.
     """
     kubectl = release.kubectl(namespace)
     print(f"The loop runs by itself now; profile {profile}. Progress:", flush=True)
