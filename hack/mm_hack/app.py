@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tomllib
 from collections.abc import Sequence
@@ -12,11 +13,13 @@ from mm_hack.images import debian, link
 from mm_hack.machine import Provision, go_arch
 from mm_hack.places import REPO, cache_root
 from mm_hack.progress import Progress
-from mm_hack.run import attempt, output, run
+from mm_hack.run import SetupError, attempt, output, run
 from mm_hack.venv import ensure_uv
 
 NAME = f"{docker.REPOSITORY}/app"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+RECIPE = "2"
+"""Part of the wheels' key: raise it when the same lock is to give other wheels."""
 GLIBC = range(5, 37)
 """The C library versions (2.x) whose wheels run on Debian bookworm, which has 2.36."""
 
@@ -69,7 +72,10 @@ def wheelhouse(locked: str, progress: Progress) -> Path:
             uv = ensure_uv()
             target = ["--python-version", versions.APP_PYTHON, "--python-platform", f"{MACHINES[arch]}-manylinux_2_36"]
             compiled = ["--no-deps", "--generate-hashes", "--no-header", "--quiet", "-o", str(resolved)]
-            run([str(uv), "pip", "compile", str(source), *compiled, *target], log="wheels")
+            # Not from here: the project's override-dependencies would undo the lock's pins for what is newest today.
+            run([str(uv), "pip", "compile", str(source), *compiled, *target], log="wheels", cwd=folder)
+            if strangers := sorted(pins(resolved.read_text()) - pins(locked)):
+                raise SetupError(f"The wheels to fetch are not the locked ones: {', '.join(strangers)}.")
             pip = [str(uv.parent / "python"), "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
             for platform in platforms(arch):
                 pip += ["--platform", platform]
@@ -77,7 +83,12 @@ def wheelhouse(locked: str, progress: Progress) -> Path:
             source.unlink()
             resolved.unlink()
 
-    return cache.folder("wheels", cache.content_key(locked, versions.APP_PYTHON, arch), make)
+    return cache.folder("wheels", cache.content_key(locked, versions.APP_PYTHON, arch, RECIPE), make)
+
+
+def pins(requirements: str) -> set[str]:
+    """The ``name==version`` of each requirement, without markers and hashes."""
+    return {match[1] for match in re.finditer(r"(?m)^([^\s#=]+==[^\s;\\]+)", requirements)}
 
 
 def build(provision: Provision, progress: Progress) -> str:

@@ -74,3 +74,11 @@ def test_the_build_context_holds_what_is_built_in_and_nothing_else(tmp_path: Pat
     assert not (context / "dbt" / "target").exists()
     assert not (context / "tests").exists()
     assert not (context / "hack").exists()
+
+
+def test_pins_are_read_without_markers_and_hashes() -> None:
+    locked = (
+        "# a comment, with x==1 in it\ncertifi==2026.10.18 \\\n    --hash=sha256:ab==\n"
+        "colorama==0.4.6 ; sys_platform == 'win32' \\\n    --hash=sha256:cd\n"
+    )
+    assert app.pins(locked) == {"certifi==2026.10.18", "colorama==0.4.6"}
