@@ -52,13 +52,21 @@ class LoadSpec(Wire):
     trace_id: str
 
 
+class CoveredSols(Wire):
+    """Sols of a rover that live plans are fetching from a source, as ``sols.parse_sols`` reads them."""
+
+    source: str
+    rover: str
+    sols: str
+
+
 class TransformSpec(Wire):
     """One dbt run for ``mm-transform`` (env ``MM_TRANSFORM``)."""
 
     run_id: str
     load_ids: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    """Bronze tables that the loads touched; empty means all."""
+    covered: tuple[CoveredSols, ...] = ()
+    """What live plans have in hand: nothing of it is scheduled."""
     trace_id: str
 
 

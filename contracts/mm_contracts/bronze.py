@@ -11,6 +11,7 @@ STAGE: Final = f"{SCHEMA}.LOAD_FILES"
 LEDGER: Final = f"{SCHEMA}.LOAD_LEDGER"
 REJECTED: Final = f"{SCHEMA}.REJECTED_OBJECTS"
 SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
+BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -85,6 +86,12 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("ATTEMPT", "integer"),
         ("REASON", "varchar"),
         ("SCHEDULED_AT", "timestamp_ntz"),
+    ),
+    # What silver and gold were last built from: a row per bronze table, one of the models, one of the relations.
+    "BUILD_LEDGER": (
+        ("PART", "varchar"),
+        ("CONTENT", "varchar"),
+        ("BUILT_AT", "timestamp_ntz"),
     ),
 }
 

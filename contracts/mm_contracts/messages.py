@@ -164,7 +164,13 @@ class _ScheduleHeader(Wire):
 
 
 def schedule_message(
-    dataset: str, tasks: list[dict[str, Any]], *, schedule_id: str, timestamp: str, source: str = ""
+    dataset: str,
+    tasks: list[dict[str, Any]],
+    *,
+    schedule_id: str,
+    timestamp: str,
+    source: str = "",
+    priority: int = 0,
 ) -> bytes:
     """Return the value of a schedule message: the earlier pipeline's form plus this product's optional fields."""
     sols = [task["sol"] for task in tasks if task.get("sol") is not None]
@@ -179,6 +185,7 @@ def schedule_message(
             "schedule_id": schedule_id,
             "dataset": dataset,
             **({"source": source} if source else {}),
+            **({"priority": priority} if priority else {}),
         },
         separators=(",", ":"),
     ).encode()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from mm_contracts.batch import BatchSpec
+from mm_contracts.batch import BatchSpec, CoveredSols
 from mm_contracts.keys import plan_stamp
 from mm_contracts.plan import LABEL_FINISHED, parse_duration
 from mm_contracts.sources import Sources
@@ -15,6 +15,7 @@ from mm_operator import metrics
 from mm_operator.batch_cache import BatchCache
 from mm_operator.core import reduce
 from mm_operator.core.batches import unrecorded
+from mm_operator.core.coverage import covered_sols
 from mm_operator.core.diagnose import diagnose_failed
 from mm_operator.core.jobs import build_ingest_job, ingest_job_name
 from mm_operator.core.ledger import Action, CreateJob, DeleteJob, Notice, SuspendJob
@@ -26,7 +27,7 @@ from mm_operator.health import Health
 from mm_operator.kube import ApiError, Kube
 from mm_operator.notices import post_notice
 from mm_operator.observer import ended_job
-from mm_operator.plans import dropped_sols, generation, read_plan, read_status, sentence, status_patch
+from mm_operator.plans import coverings, dropped_sols, generation, read_plan, read_status, sentence, status_patch
 from mm_operator.store import Store
 from mm_operator.workqueue import WorkQueue
 
@@ -50,6 +51,10 @@ class Controller:
     def busy(self) -> bool:
         """Whether a live plan has Jobs under way or would start some now."""
         return any(c.active or c.wanted for c in self._standing.values()) or not self._queue.empty
+
+    def covered(self) -> tuple[CoveredSols, ...]:
+        """Return the sols that live plans have in hand."""
+        return covered_sols(coverings(self._store.plans(), self._sources, self._cache))
 
     def run(self) -> Awaitable[None]:
         """Look at plans for ever."""

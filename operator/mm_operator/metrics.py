@@ -24,6 +24,9 @@ JOBS_ENDED: Final = Counter(
     ["kind", "reason"],
     registry=REGISTRY,
 )
+TRANSFORM_SECONDS: Final = Gauge(
+    "mars_transform_step_seconds", "Seconds of each step of the dbt run that ended last.", ["step"], registry=REGISTRY
+)
 BATCHES: Final = Gauge("mars_batches", "Batches of live plans, by state.", ["state"], registry=REGISTRY)
 OBJECTS: Final = Gauge("mars_cached_objects", "Objects held in memory, by kind.", ["kind"], registry=REGISTRY)
 WAITING: Final = Gauge("mars_waiting_events", "Events that wait for a Job of this kind.", ["kind"], registry=REGISTRY)

@@ -61,18 +61,24 @@ def dropped_sols(
     """Return what other live plans (among ``bodies``) fetch already; once a plan is accepted, what was stored then."""
     if accepted(plan.status):
         return list(plan.status.dropped)
-    others = []
+    others = [other for other in coverings(bodies, sources, cache) if other.name != plan.name]
+    return find_dropped(plan.spec, source, cache.batches(plan.uid, plan.spec, []), others)
+
+
+def coverings(bodies: Iterable[Mapping[str, Any]], sources: Sources, cache: BatchCache) -> list[Covering]:
+    """Return the plans among ``bodies`` that are accepted and have not ended, with what they fetch."""
+    live = []
     for body in bodies:
         status = read_status(body)
-        if body["metadata"]["name"] == plan.name or not accepted(status) or status.phase in TERMINAL:
+        if not accepted(status) or status.phase in TERMINAL:
             continue
         try:
-            other, other_source = read_plan(body, status, sources)
-            batches = cache.batches(other.uid, other.spec, list(status.dropped))
+            plan, source = read_plan(body, status, sources)
+            batches = cache.batches(plan.uid, plan.spec, list(status.dropped))
         except ValueError:
             continue
-        others.append(Covering(other.name, other.spec.dataset, other_source, batches))
-    return find_dropped(plan.spec, source, cache.batches(plan.uid, plan.spec, []), others)
+        live.append(Covering(plan.name, plan.spec.dataset, source, batches))
+    return live
 
 
 def generation(body: Mapping[str, Any]) -> int:

@@ -66,7 +66,9 @@ class Operator:
             flights, settings, dead_letters, done, self._work_changed, lambda: self._controller.busy, self._health
         )
         flights = Flights(self._kube, self._store, self._owners, "transform")
-        self._transforms = Transforms(flights, settings, dead_letters, done, self._busy, self._health)
+        self._transforms = Transforms(
+            flights, settings, dead_letters, done, self._busy, self._controller.covered, self._health
+        )
         self._schedules = Schedules(self._kube, settings, dead_letters, self._owners, done)
         self._watches = Watches(settings.namespace, self._told, self._watches_ended)
 

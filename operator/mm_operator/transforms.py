@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mm_contracts.batch import TransformSpec
+from mm_contracts.batch import CoveredSols, TransformSpec
 from mm_contracts.messages import MessageError, parse_load_complete
 from mm_contracts.plan import parse_duration
 from mm_contracts.topics import new_trace_id
+from pydantic import ValidationError
 
 from mm_operator import metrics
-from mm_operator.core.fold import Decision, Waiting, completed, decide_transform
+from mm_operator.core.coverage import lets_go
+from mm_operator.core.fold import Decision, Waiting, completed, decide_transform, last_completed
 from mm_operator.core.jobs import build_transform_job, digest
+from mm_operator.core.observe import Job
 from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.deadletters import DeadLetters
@@ -32,7 +35,6 @@ class _Loaded:
     since: datetime
     mark: Mark
     load_id: str
-    tables: tuple[str, ...]
     trace_id: str
 
 
@@ -50,10 +52,11 @@ class Transforms:
         dead_letters: DeadLetters,
         done: Callable[[Mark], None],
         busy: Callable[[], bool],
+        covered: Callable[[], tuple[CoveredSols, ...]],
         health: Health,
     ) -> None:
         self._flights, self._settings, self._dead_letters = flights, settings, dead_letters
-        self._done, self._busy, self._health = done, busy, health
+        self._done, self._busy, self._covered, self._health = done, busy, covered, health
         self._waiting: list[_Loaded] = []
         self._flying: dict[str, list[_Loaded]] = {}
         self._started_at = datetime.now(UTC)
@@ -83,8 +86,7 @@ class Transforms:
             self._done(message.mark)
             return
         metrics.MESSAGES.labels(topic, "load").inc()
-        tables = tuple(sorted({entry.table for entry in load.objects}))
-        self._waiting.append(_Loaded(datetime.now(UTC), message.mark, load.load_id, tables, trace_id))
+        self._waiting.append(_Loaded(datetime.now(UTC), message.mark, load.load_id, trace_id))
         metrics.WAITING.labels("transform").set(len(self._waiting))
         self.wake()
 
@@ -115,7 +117,8 @@ class Transforms:
         since = min((loaded.since for loaded in self._waiting), default=None)
         waiting = Waiting(len(self._waiting), since)
         now = datetime.now(UTC)
-        decision = decide_transform(now, waiting, jobs, self._busy(), self._started_at, self._settings)
+        let_go = self._let_go(last_completed(jobs, "transform"))
+        decision = decide_transform(now, waiting, jobs, self._busy(), self._started_at, self._settings, let_go)
         if decision.start:
             await self._start(now, decision)
             return IDLE_SECONDS
@@ -132,12 +135,22 @@ class Transforms:
                 continue
             del self._flying[name]
             if job is not None and completed(job):
+                _measure(job)
                 for loaded in loads:
                     self._done(loaded.mark)
             else:
                 # It failed, or somebody deleted it: these loads are still to be seen by a run.
                 self._waiting = loads + self._waiting
         metrics.WAITING.labels("transform").set(len(self._waiting))
+
+    def _let_go(self, last: Job | None) -> bool:
+        if last is None or last.termination is None or not last.termination.details.get("gaps_held"):
+            return False
+        try:
+            before = TransformSpec.model_validate_json(last.spec_json).covered
+        except ValidationError:
+            return False  # somebody's own Job
+        return lets_go(before, self._covered())
 
     def _unused(self, cause: str, attempt: int) -> str:
         """Return a run's id. Events that are read again after a failed run must not find that run instead of one."""
@@ -153,15 +166,13 @@ class Transforms:
         if loads:
             cause = ",".join(f"{m.partition}:{m.offset}" for m in sorted(loaded.mark for loaded in loads))
             run_id = self._unused(digest(cause, length=12), decision.attempt)
-            # Where a table is not named all are meant, so one load without names means all of them.
-            tables = {table for loaded in loads for table in loaded.tables} if all(x.tables for x in loads) else set()
         else:
-            run_id, tables = f"{now:%Y%m%dt%H%M%S}", set()
+            run_id = f"{now:%Y%m%dt%H%M%S}"
         trace_id = loads[0].trace_id if loads else new_trace_id()
         spec = TransformSpec(
             run_id=run_id,
             load_ids=tuple(sorted({loaded.load_id for loaded in loads}))[:500],
-            tables=tuple(sorted(tables)),
+            covered=self._covered(),
             trace_id=trace_id,
         )
         body = build_transform_job(self._settings, spec, self._flights.owners)
@@ -170,3 +181,10 @@ class Transforms:
         self._waiting = self._waiting[len(loads) :]
         if job.state != "active":
             self.wake()
+
+
+def _measure(job: Job) -> None:
+    steps = job.termination.details.get("seconds") if job.termination else None
+    for step, seconds in steps.items() if isinstance(steps, dict) else ():
+        if isinstance(seconds, int | float):
+            metrics.TRANSFORM_SECONDS.labels(step).set(seconds)

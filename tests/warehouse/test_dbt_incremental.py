@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from mm_contracts.bronze import TABLES as TABLES_OF
+from mm_jobs.transform.job import built_from
 
 from tests.warehouse.bronze import (
     Batch,
@@ -34,8 +36,13 @@ TABLES = (
     "GOLD.PHOTO_TRAVEL_CORRELATION",
 )
 
-PHOTOS = ("run", "--select", "tag:photos")
-"""All that a load of photos touches, as the transform Job selects it."""
+PHOTOS, MANIFESTS, COORDINATES = (TABLES_OF[dataset].name for dataset in ("photos", "manifests", "coordinates"))
+
+
+def built(dbt: Dbt, *tables: str) -> None:
+    """Run all that loads into these bronze tables touch, as the transform Job selects it."""
+    for tag in ("loop", None):
+        dbt("run", *built_from(set(tables), tag))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +66,6 @@ def state(dbt: Dbt) -> dict[str, list[tuple[Any, ...]]]:
 
 def assert_as_refreshed(dbt: Dbt) -> None:
     """The tables hold what a full refresh makes of the same bronze, row by row."""
-    dbt("run", "--exclude", "tag:loop")
     grown = state(dbt)
     dbt("run", "--full-refresh")
     refreshed = state(dbt)
@@ -71,7 +77,7 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     source = Source("tiny")
     first, second, third = "2025-10-07T12:00:00", "2025-10-07T12:10:00", "2025-10-07T12:20:00"
     dbt.put(*(manifest_batch(rover, manifest, first) for rover, manifest in source.manifests.items()))
-    dbt("run", "--select", "tag:manifests")
+    built(dbt, MANIFESTS)
     assert {row[0] for row in dbt.rows("select distinct STATUS from SILVER.INGESTION_PLANNING")} == {"MISSING_SOL"}
 
     # A batch with one failed sol, then its retry: the same key, another ETag.
@@ -79,11 +85,11 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     photos = [p for p in whole.arrays["PHOTOS"] if p["sol"] == 0]
     broken = later(whole, first, PHOTOS=photos, SOLS=[whole.arrays["SOLS"][0], failed(1, "SourceError", first)])
     dbt.put(broken, coordinates_batch("Perseverance", source.features("Perseverance"), first))
-    dbt(*PHOTOS, "tag:coordinates")
+    built(dbt, PHOTOS, COORDINATES)
     gaps = "select SOL, STATUS, REASON from SILVER.INGESTION_PLANNING where ROVER_NAME = 'Perseverance' and SOL < 2"
     assert dbt.rows(gaps) == [(1, "MISSING_SOL", "SourceError")]
     dbt.put(whole)
-    dbt(*PHOTOS)
+    built(dbt, PHOTOS)
     assert dbt.rows(gaps) == []
 
     # Two objects of one second; one made before all others and loaded last, with a photo that is gone since.
@@ -93,9 +99,9 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     told = outcome(0, None, [gone], first) | {"status": "mismatch"}
     stale = photo_batch("Perseverance", [told], [gone], first, "late")
     dbt.put(*sols)
-    dbt(*PHOTOS)
+    built(dbt, PHOTOS)
     dbt.put(stale)
-    dbt(*PHOTOS)
+    built(dbt, PHOTOS)
     listed = "select PHOTO_ID, IS_LISTED from SILVER.FACT_PHOTOS where PHOTO_ID = 999999"
     assert dbt.rows(listed) == [(999_999, False)]
     assert dbt.rows(gaps) == [], "an older answer changes nothing that a newer one said"
@@ -104,13 +110,13 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
     only_15 = [p for p in sols[1].arrays["PHOTOS"] if p["sol"] == 15]
     dbt.put(later(sols[1], third, PHOTOS=only_15, SOLS=sols[1].arrays["SOLS"][:1]))
     dbt.remove(stale.key)
-    dbt(*PHOTOS)
+    built(dbt, PHOTOS)
     assert dbt.rows("select count(*) from SILVER.FACT_PHOTOS where SOL = 16") == [(0,)]
     assert dbt.rows(listed) == []
     assert dbt.rows("select count(*) from SILVER.SOL_OUTCOMES where IS_PENDING or STATUS = 'withdrawn'") == [(0,)]
 
     dbt.put(source.batch("Curiosity", [0, 1], third), source.batch("Spirit", [1, 2, 3], third))
-    dbt(*PHOTOS)
+    built(dbt, PHOTOS)
     assert_as_refreshed(dbt)
     statuses = dbt("test", "--exclude", "test_type:unit")
     assert set(statuses.values()) == {"pass"}
@@ -153,7 +159,7 @@ def test_random_history_ends_as_a_full_refresh(dbt: Dbt) -> None:
                 dbt.remove(f"photos/perseverance/{number}.json")
             else:
                 dbt.put(random_object(rng, number))
-        dbt(*PHOTOS)
+        built(dbt, PHOTOS)
     ((kept, unlisted),) = dbt.rows("select count(*), count_if(not IS_LISTED) from SILVER.FACT_PHOTOS")
     assert kept > unlisted > 0, "the history is of use only if it leaves photos of both kinds"
     assert_as_refreshed(dbt)

@@ -13,22 +13,35 @@ from typing import Any
 
 import pytest
 from dbt.cli.main import dbtRunner
-from mm_contracts.batch import TransformSpec
+from mm_contracts.batch import CoveredSols, TransformSpec
 from mm_contracts.keys import DOCS_PAGE
 from mm_contracts.messages import Schedule, parse_schedule
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
-from mm_jobs.transform import job, planning
+from mm_jobs.transform import planning
 from mm_jobs.transform.dbt import Dbt
 from mm_jobs.transform.docs import Docs
+from mm_jobs.transform.job import Run
+from mm_jobs.transform.planner import Budget
 
-from tests.warehouse.loads import TRACE, MemoryBucket, Topic, bronze, key_of, load, manifest_key, photos_document
+from tests.warehouse.loads import (
+    TRACE,
+    MemoryBucket,
+    Topic,
+    bronze,
+    empty_bronze,
+    key_of,
+    load,
+    manifest_key,
+    photos_document,
+)
 from tests.warehouse.server import Warehouse
 
 DBT = Path(__file__).parents[2] / "dbt"
 SOLS = {1: 3, 2: 3, 5: 3}
+VARIABLES = {"planning_backoff_seconds": 300, "planning_backoff_max_seconds": 86_400, "planning_lease_seconds": 3_600}
 
 
 class Published:
@@ -102,11 +115,22 @@ def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
     return topic
 
 
-def _transform(work: Path, log: Log, docs: Docs | None = None, project: Path = DBT, **variables: int) -> dict[str, Any]:
-    given = {"planning_backoff_seconds": 300, "planning_backoff_max_seconds": 86_400, "planning_lease_seconds": 3_600}
-    dbt = Dbt(project, work, given | variables, log)
+def no_limit(_source: str) -> Budget:
+    return Budget()
+
+
+def _transform(
+    work: Path,
+    log: Log,
+    docs: Docs | None = None,
+    project: Path = DBT,
+    covered: tuple[CoveredSols, ...] = (),
+    **variables: int,
+) -> dict[str, Any]:
+    dbt = Dbt(project, work, VARIABLES | variables, "MARS", log)
+    spec = TransformSpec(run_id="r", covered=covered, trace_id=TRACE)
     with Client(query_tag="test") as warehouse:
-        return job.run(TransformSpec(run_id="r", trace_id=TRACE), dbt, warehouse, "MARS", log, docs)
+        return Run(spec, dbt, warehouse, no_limit, log, docs).run()
 
 
 def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp_path: Path) -> None:
@@ -123,7 +147,7 @@ def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp
 
     published.refuses = False
     with Client(query_tag="test") as warehouse:
-        summary, ids = planning.schedule_gaps(warehouse, TRACE, log)
+        summary, ids = planning.schedule_gaps(warehouse, (), no_limit, TRACE, log)
         assert published.take() == [("Spirit", 1), ("Spirit", 2), ("Spirit", 5)]
         assert (summary.total, summary.due, summary.waiting) == (3, 0, 3)
         assert summary.next_due_at is not None
@@ -132,9 +156,9 @@ def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp
 
         # It dies after the publication and before the record: the same schedule under the same id comes again.
         warehouse.run("delete from BRONZE.SCHEDULE_LEDGER")
-        assert planning.schedule_gaps(warehouse, TRACE, log)[1] == ids
+        assert planning.schedule_gaps(warehouse, (), no_limit, TRACE, log)[1] == ids
         assert len(published.take()) == 3
-        assert planning.schedule_gaps(warehouse, TRACE, log)[1] == []
+        assert planning.schedule_gaps(warehouse, (), no_limit, TRACE, log)[1] == []
 
     load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
     details = _transform(tmp_path / "2", log)["details"]
@@ -142,12 +166,62 @@ def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp
     assert (details["gaps"], details["gaps_due"], details["gaps_waiting"], details["schedules"]) == (1, 0, 1, [])
     assert details["next_due_at"] is not None
     assert details["tests"] > 0
+    assert details["seconds"]["loop"] > 0
+
+    # Nothing was loaded since: the gaps are looked at, and dbt is not even started.
+    details = _transform(tmp_path / "2b", log)["details"]
+    assert (details["models"], details["tests"], details["gaps"]) == (0, 0, 1)
+    assert "prepare" not in details["seconds"]
 
     load(bucket, topic, log, bucket.put(key_of("Spirit", 5, 5), _sols(5, 5)))
     details = _transform(tmp_path / "3", log)["details"]
     assert (details["gaps"], details["next_due_at"], published.take()) == (0, None, [])
     with Client(query_tag="test") as warehouse:
         assert warehouse.run("select count(*), count(distinct PHOTO_ID) from SILVER.FACT_PHOTOS") == [(9, 9)]
+
+
+def test_what_a_live_plan_has_in_hand_is_left_alone_until_it_lets_go(published: Published, tmp_path: Path) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    covered = (
+        CoveredSols(source="nasa", rover="Spirit", sols="1-2"),
+        CoveredSols(source="x", rover="Spirit", sols="5"),
+    )
+    details = _transform(tmp_path / "1", log, covered=covered)["details"]
+    assert published.take() == [("Spirit", 5)]
+    assert (details["gaps_due"], details["gaps_held"], details["gaps_waiting"]) == (0, 2, 1)
+    assert bronze("SCHEDULE_LEDGER", "SOL, ATTEMPT") == [(5, 1)], "what was not asked for is no attempt"
+    details = _transform(tmp_path / "2", log)["details"]
+    assert published.take() == [("Spirit", 1), ("Spirit", 2)]
+    assert (details["gaps_due"], details["gaps_held"], details["gaps_waiting"]) == (0, 0, 3)
+
+
+def test_only_what_a_load_touched_is_built_and_a_table_that_is_gone_comes_back(
+    published: Published, tmp_path: Path
+) -> None:
+    lines = io.StringIO()
+    log = Log("transform", stream=lines)
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    everything = _transform(tmp_path / "1", log)["details"]
+    published.take()
+
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    details = _transform(tmp_path / "2", log)["details"]
+    assert 0 < details["models"] < everything["models"]
+    assert 0 < details["tests"] < everything["tests"]
+    assert "fact_photos" in lines.getvalue()
+    with Client(query_tag="test") as warehouse:
+        # A view over what was built, which was not made anew.
+        assert warehouse.run("select count(*) from GOLD.DAILY_ACTIVITY where ROVER_NAME = 'Spirit'") == [(2,)]
+        warehouse.run("drop table SILVER.FACT_PATH")
+    details = _transform(tmp_path / "3", log)["details"]
+    assert details["models"] == everything["models"]
+    with Client(query_tag="test") as warehouse:
+        assert warehouse.run("select count(*) from SILVER.FACT_PATH") == [(0,)]
 
 
 class Pages:
@@ -226,13 +300,13 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     assert server.env()["SNOWFLAKE_PASSWORD"] not in page
 
     # Another process finds the page that is there good enough.
-    later = Dbt(project, tmp_path / "2", {}, log)
-    assert Docs(pages, timedelta(hours=1), log).renew(later, "MARS") == "fresh"
+    later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log)
+    assert Docs(pages, timedelta(hours=1), log).renew(later) == "fresh"
 
 
 @pytest.mark.usefixtures("published")
 def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
-    dbt = Dbt(DBT, tmp_path, {}, Log("transform", stream=io.StringIO()))
+    dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()))
     tmp_path.mkdir(exist_ok=True)
     page = dbt.page().decode()
     assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]

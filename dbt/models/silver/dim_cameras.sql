@@ -1,5 +1,3 @@
-{{ config(tags=['photos', 'manifests']) }}
-
 -- The documented cameras, and those seen in manifests or photos. A camera's key depends on its rover and name alone.
 
 with

@@ -1,4 +1,4 @@
-{{ config(cluster_by=['rover_name', 'drive_number'], tags=['coordinates']) }}
+{{ config(cluster_by=['rover_name', 'drive_number']) }}
 
 -- A drive in one line is a drive of one part. FLATTEN stands over a view, never over a CTE (see stg_nasa__manifests).
 

@@ -1,4 +1,4 @@
-{{ config(tags=['loop', 'manifests']) }}
+{{ config(tags=['loop']) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(tags=['loop', 'coordinates'], cluster_by=['rover_name', 'sol']) }}
+{{ config(tags=['loop'], cluster_by=['rover_name', 'sol']) }}
 
 with
 

@@ -8,7 +8,7 @@
         meta={'support_column': 'object_key'},
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
-        tags=['loop', 'photos'],
+        tags=['loop'],
     )
 }}
 

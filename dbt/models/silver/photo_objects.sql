@@ -1,4 +1,4 @@
-{{ config(tags=['loop', 'photos'], cluster_by=['loaded_at']) }}
+{{ config(tags=['loop'], cluster_by=['loaded_at']) }}
 
 -- What fact_photos has to read, as a table of its own: an engine that knows how few rows it has reads the documents of
 -- these objects and no others. Texts like ",14,15," tell sols, so that they can come along with each photo of the object.

@@ -6,7 +6,7 @@
         meta={'support_column': 'photos'},
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
-        tags=['loop', 'photos'],
+        tags=['loop'],
         post_hook=[
             "delete from {{ ref('sol_outcomes') }} where status = 'withdrawn'",
             "update {{ ref('sol_outcomes') }} set is_pending = false where is_pending",

@@ -5,7 +5,7 @@
         unique_key=['object_key', 'sol'],
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
-        tags=['loop', 'photos'],
+        tags=['loop'],
     )
 }}
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['manifests']) }}
+{{ config(materialized='table') }}
 
 select
     manifests.source,

@@ -7,10 +7,12 @@ compiled; only the database is written into the state, so that it is compared he
 
 import contextlib
 import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ from mm_jobs.common.log import Log
 PARSE_STATE: Final = "partial_parse.msgpack"
 _WRITTEN: Final = frozenset({"target", "logs", "dbt_packages"})
 _GOOD: Final = frozenset({"success", "pass", "warn", "no-op"})
+_SLOWEST: Final = 5
+"""Nodes that a run's line names with their seconds; the others are told at level DEBUG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,19 @@ class DbtProblem(Exception):
 class Dbt:
     """A dbt project and the folder that this run may write to."""
 
-    def __init__(self, project: Path, work: Path, variables: Mapping[str, object], log: Log) -> None:
+    def __init__(self, project: Path, work: Path, variables: Mapping[str, object], database: str, log: Log) -> None:
+        """Args: project folder, folder to write to, dbt variables, the database of this run, where lines go."""
         self._project = project
+        self._database = database
+        self._prepared = False
         self._work = work
         self._variables = dict(variables)
         self._log = log
         self._manifest: Any = None
 
-    def prepare(self, database: str) -> bool:
-        """Take the parse state that lies in the project's ``target``; returns whether it can be used as it is.
-
-        Args:
-            database: the database of this run.
-        """
+    def prepare(self) -> bool:
+        """Take the parse state that lies in the project's ``target``; returns whether it can be used as it is."""
+        self._prepared = True
         self._work.mkdir(parents=True, exist_ok=True)
         baked = self._project / "target" / PARSE_STATE
         if not baked.exists():
@@ -68,7 +72,7 @@ class Dbt:
             shutil.copyfile(baked, self._work / PARSE_STATE)
         manifest = _read_manifest(baked)
         databases = {str(node.database).upper() for node in manifest.nodes.values()} if manifest else set()
-        if databases == {database.upper()}:
+        if databases == {self._database.upper()}:
             self._manifest = manifest
         return self._manifest is not None
 
@@ -87,31 +91,38 @@ class Dbt:
         if results is None:
             raise DbtProblem(" ".join(str(answer.exception or "dbt ended without results").split())[:1000])
         found = [_node_result(result) for result in results]
+        self._tell(command, selection, found, float(getattr(answer.result, "elapsed_time", 0.0)))
+        return found
+
+    def _tell(self, command: str, selection: Sequence[str], found: list[NodeResult], seconds: float) -> None:
         bad = [node for node in found if not node.good]
+        slowest = sorted(found, key=lambda node: -node.seconds)[:_SLOWEST]
         self._log.info(
             "dbt",
             command=command,
             selection=" ".join(selection),
             nodes=len(found),
             failed=len(bad),
-            seconds=float(getattr(answer.result, "elapsed_time", 0.0)),
+            seconds=seconds,
+            slowest=" ".join(f"{node.name}:{node.seconds:.2f}" for node in slowest),
         )
         for node in bad:
             self._log.error("dbt.node", node=node.name, kind=node.kind, status=node.status, message=node.message[:400])
         for node in found:
             self._log.debug("dbt.node", node=node.name, kind=node.kind, status=node.status, seconds=node.seconds)
-        return found
 
     def page(self) -> bytes:
         """Return dbt's documentation of the project and its tables as one HTML file; takes the catalog's queries only.
 
-        Nothing is compiled for it: what this process ran before left each model's SQL in the manifest.
+        Nothing is compiled for it: what this process ran before left its SQL in the manifest.
 
         Raises:
             DbtProblem: dbt could not read the catalog, or made no page.
         """
         from dbt.cli.main import dbtRunner
 
+        if not self._prepared:
+            self.prepare()
         manifest: Any = self._manifest or dbtRunner().invoke(["parse", *self._arguments()]).result
         if manifest is None:
             raise DbtProblem("dbt could not parse the project")
@@ -125,14 +136,14 @@ class Dbt:
             raise DbtProblem(" ".join(str(said).split())[:1000])
         return page.read_bytes()
 
-    def fingerprint(self, database: str) -> str:
-        """Return a hash of all that the page's shape depends on: the project's files, dbt's version and the database.
+    def fingerprint(self) -> str:
+        """Return a hash of all that shapes the models: the project's files, dbt's version, variables and the database.
 
-        The tables' columns need no look: every model's contract, and so every column, stands in the files.
+        The tables' columns need no look: every model's contract, and so every column, stands in the files. dbt itself
+        is not imported for it: a run that has nothing to build does without it.
         """
-        from dbt.version import __version__
-
-        return fingerprint(self._project, f"{__version__} {database.upper()}")
+        variables = json.dumps(self._variables, sort_keys=True)
+        return fingerprint(self._project, metadata.version("dbt-core"), variables, self._database.upper())
 
     def _arguments(self) -> list[str]:
         return [

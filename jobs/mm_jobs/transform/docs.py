@@ -20,7 +20,7 @@ class Maker(Protocol):
     def page(self) -> bytes:
         """Return the page, or raise DbtProblem."""
 
-    def fingerprint(self, database: str) -> str:
+    def fingerprint(self) -> str:
         """Return a hash of all that the page's shape depends on."""
 
 
@@ -57,7 +57,7 @@ def why_due(found: Mapping[str, str] | None, fingerprint: str, now: datetime, in
 
 
 class Docs:
-    """The page of one database, in one bucket."""
+    """The page, in one bucket."""
 
     def __init__(self, store: Store, interval: timedelta, log: Log) -> None:
         """Args: store, how old a page may become, and where warnings go."""
@@ -65,7 +65,7 @@ class Docs:
         self._interval = interval
         self._log = log
 
-    def renew(self, maker: Maker, database: str) -> str:
+    def renew(self, maker: Maker) -> str:
         """Make a new page if one is due.
 
         Returns:
@@ -73,7 +73,7 @@ class Docs:
         """
         began = datetime.now(UTC)
         try:
-            fingerprint = maker.fingerprint(database)
+            fingerprint = maker.fingerprint()
             why = why_due(self._store.metadata(DOCS_PAGE), fingerprint, began, self._interval)
             if why is None:
                 return "fresh"

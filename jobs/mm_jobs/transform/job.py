@@ -1,11 +1,16 @@
 """The transform Job's body: build what planning needs, plan, build the rest, test.
 
 Planning comes before everything that does not concern it, so that the next photos are on their way while gold is built
-and tests run; a failed test or gold model keeps neither data nor planning back.
+and tests run; a failed test or gold model keeps neither data nor planning back. Only models whose bronze tables have
+changed are built, and only what hangs on them is tested.
 """
 
+import time
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from mm_contracts.batch import TransformSpec
 from mm_contracts.reasons import ExitCode, Reason
@@ -14,68 +19,165 @@ from mm_jobs.common.ending import JobError, rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import schema
+from mm_jobs.transform import builds
 from mm_jobs.transform.dbt import Dbt, DbtProblem, NodeResult, failures
 from mm_jobs.transform.docs import Docs
-from mm_jobs.transform.planner import Summary
-from mm_jobs.transform.planning import schedule_gaps
+from mm_jobs.transform.planner import Budget, Summary
+from mm_jobs.transform.planning import places, schedule_gaps
 
-LOOP = ("--select", "tag:loop")
-REST = ("--exclude", "tag:loop")
-TESTS = ("--exclude", "test_type:unit")
+Selection = tuple[str, ...]
+
+LOOP: Final[Selection] = ("--select", "tag:loop")
+REST: Final[Selection] = ("--exclude", "tag:loop")
+NO_UNIT_TESTS: Final[Selection] = ("--exclude", "test_type:unit")
 
 
-def run(
-    spec: TransformSpec, dbt: Dbt, warehouse: Warehouse, database: str, log: Log, docs: Docs | None = None
-) -> dict[str, Any]:
-    """Carry the run out and return the fields of its termination message; ``docs`` is renewed at the end if it is due.
+@dataclass(slots=True)
+class Clock:
+    """Seconds by step."""
 
-    Raises:
-        JobError: TransformError with the models that failed, TestFailed with the tests (data are built and gaps are
-            scheduled all the same), WarehouseError or KafkaError where a later try can help.
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Add what the block takes to a step's seconds."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - begun
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + took, 3)
+
+
+def built_from(tables: Set[str], tag: str | None) -> Selection:
+    """Return the selection of the stored models that hang on some bronze tables.
+
+    Views are left out: they show what is there, and are made anew only when the project changes.
+
+    Args:
+        tables: names of bronze tables.
+        tag: only those with it; None for those without the tag ``loop``.
+
+    Returns:
+        dbt's arguments; none where there are no tables, and so nothing to build.
     """
-    schema.ensure(warehouse)
-    log.info("prepared", parse_state_reused=dbt.prepare(database))
-    built = _step(dbt, warehouse, "run", LOOP)
-    if failed := failures(built):
-        _fail(Reason.TRANSFORM_ERROR, failed, warehouse, {})
-    summary, schedule_ids = schedule_gaps(warehouse, spec.trace_id, log)
-    details = _details(summary, schedule_ids)
-    rest = _step(dbt, warehouse, "run", REST)
-    tests = _step(dbt, warehouse, "test", TESTS)
-    if failed := failures(rest):
-        _fail(Reason.TRANSFORM_ERROR, failed, warehouse, details)
-    if docs is not None:
-        details["docs"] = docs.renew(dbt, database)
-    if failed := failures(tests):
-        _fail(Reason.TEST_FAILED, failed, warehouse, details)
-    return {"details": details | {"models": len(built) + len(rest), "tests": len(tests)}}
+    if not tables:
+        return ()
+    stored = ("config.materialized:table", "config.materialized:incremental")
+    more = f",tag:{tag}" if tag else ""
+    chosen = [f"source:bronze.{table.lower()}+,{kind}{more}" for table in sorted(tables) for kind in stored]
+    return ("--select", *chosen, *(() if tag else REST))
 
 
-def _step(dbt: Dbt, warehouse: Warehouse, command: str, selection: tuple[str, ...]) -> list[NodeResult]:
-    try:
-        return dbt.invoke(command, *selection)
-    except DbtProblem as problem:
-        warehouse.run("select 1")  # raises where the warehouse is the cause
-        message = f"dbt {command} could not start: {problem}"
-        raise JobError(ExitCode.OTHER, Reason.TRANSFORM_ERROR, message) from None
+def tested_for(tables: Set[str] | None) -> Selection:
+    """Return the selection of the data tests of all that hangs on some bronze tables, views too; None is all tests."""
+    chosen = () if tables is None else ("--select", *(f"source:bronze.{table.lower()}+" for table in sorted(tables)))
+    return (*chosen, *NO_UNIT_TESTS)
 
 
-def _details(summary: Summary, schedule_ids: list[str]) -> dict[str, Any]:
+class Run:
+    """One run of the transform Job."""
+
+    def __init__(
+        self,
+        spec: TransformSpec,
+        dbt: Dbt,
+        warehouse: Warehouse,
+        budget_of: Callable[[str], Budget],
+        log: Log,
+        docs: Docs | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """``docs`` is renewed at the end if it is due; ``clock`` goes on counting where the caller began."""
+        self._spec, self._dbt, self._warehouse = spec, dbt, warehouse
+        self._budget_of, self._log, self._docs = budget_of, log, docs
+        self._clock = clock or Clock()
+        self._details: dict[str, Any] = {"models": 0, "tests": 0, "seconds": self._clock.seconds}
+
+    def run(self) -> dict[str, Any]:
+        """Carry the run out and return the fields of its termination message.
+
+        Raises:
+            JobError: TransformError with the models that failed, TestFailed with the tests (data are built and gaps are
+                scheduled all the same), WarehouseError or KafkaError where a later try can help.
+        """
+        with self._clock.step("look"):
+            schema.ensure(self._warehouse)
+            present = builds.present(self._warehouse, self._dbt.fingerprint())
+            last = builds.last(self._warehouse)
+        changed, sound = builds.changed(last, present), builds.is_sound(last)
+        told = "everything" if changed is None else ",".join(sorted(changed)) or "nothing"
+        self._log.info("changed", since_last_build=told, last_tests_passed=sound)
+        if changed == frozenset() and sound:
+            self._plan()
+            self._renew_docs()
+        else:
+            self._build(changed, sound, present)
+        return {"details": self._details}
+
+    def _build(self, changed: frozenset[str] | None, sound: bool, present: builds.Parts) -> None:
+        with self._clock.step("prepare"):
+            self._log.info("prepared", parse_state_reused=self._dbt.prepare())
+        if failed := failures(self._models("loop", LOOP if changed is None else built_from(changed, "loop"))):
+            self._fail(Reason.TRANSFORM_ERROR, failed)
+        self._plan()
+        rest = self._models("rest", REST if changed is None else built_from(changed, None))
+        with self._clock.step("test"):
+            # A test that failed last time may stand on something that has not changed since.
+            tests = self._invoke("test", tested_for(changed if sound else None))
+        self._details["tests"] = len(tests)
+        if failed := failures(rest):
+            self._fail(Reason.TRANSFORM_ERROR, failed)
+        builds.record(self._warehouse, present, sound=not failures(tests))
+        self._renew_docs()
+        if failed := failures(tests):
+            self._fail(Reason.TEST_FAILED, failed)
+
+    def _models(self, step: str, selection: Selection) -> list[NodeResult]:
+        if not selection:
+            return []
+        with self._clock.step(step):
+            found = self._invoke("run", selection)
+        self._details["models"] += len(found)
+        return found
+
+    def _plan(self) -> None:
+        with self._clock.step("plan"):
+            summary, schedule_ids = schedule_gaps(
+                self._warehouse, places(self._spec.covered), self._budget_of, self._spec.trace_id, self._log
+            )
+        self._details |= _told(summary, schedule_ids)
+
+    def _renew_docs(self) -> None:
+        if self._docs is not None:
+            with self._clock.step("docs"):
+                self._details["docs"] = self._docs.renew(self._dbt)
+
+    def _invoke(self, command: str, selection: Selection) -> list[NodeResult]:
+        try:
+            return self._dbt.invoke(command, *selection)
+        except DbtProblem as problem:
+            self._warehouse.run("select 1")  # raises where the warehouse is the cause
+            message = f"dbt {command} could not start: {problem}"
+            raise JobError(ExitCode.OTHER, Reason.TRANSFORM_ERROR, message) from None
+
+    def _fail(self, reason: Reason, failed: list[NodeResult]) -> NoReturn:
+        self._warehouse.run("select 1")  # a warehouse that went away makes every node fail: then that is what to tell
+        names = [node.name for node in failed]
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        kind = "tests" if reason is Reason.TEST_FAILED else "models"
+        message = f"{len(names)} {kind} failed: {shown}. The first says: {failed[0].message[:400]}"
+        raise JobError(ExitCode.OTHER, reason, message, counts={"details": self._details | {"failed": names[:20]}})
+
+
+def _told(summary: Summary, schedule_ids: list[str]) -> dict[str, Any]:
     # TIMESTAMP_NTZ comes without a zone; all times of the warehouse are UTC.
     due_at = None if summary.next_due_at is None else rfc3339(summary.next_due_at.replace(tzinfo=UTC))
     return {
         "gaps": summary.total,
         "gaps_due": summary.due,
+        "gaps_held": summary.held,
         "gaps_waiting": summary.waiting,
         "next_due_at": due_at,
         "schedules": schedule_ids[:10],
     }
-
-
-def _fail(reason: Reason, failed: list[NodeResult], warehouse: Warehouse, details: dict[str, Any]) -> NoReturn:
-    warehouse.run("select 1")  # a warehouse that went away makes every node fail: then that is what to tell
-    names = [node.name for node in failed]
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    kind = "tests" if reason is Reason.TEST_FAILED else "models"
-    message = f"{len(names)} {kind} failed: {shown}. The first says: {failed[0].message[:400]}"
-    raise JobError(ExitCode.OTHER, reason, message, counts={"details": details | {"failed": names[:20]}})

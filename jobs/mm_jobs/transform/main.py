@@ -18,9 +18,11 @@ from mm_jobs.common.env import number, optional
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
-from mm_jobs.transform import job
+from mm_jobs.transform.budgets import read_budgets
 from mm_jobs.transform.dbt import Dbt
 from mm_jobs.transform.docs import Docs
+from mm_jobs.transform.job import Clock, Run
+from mm_jobs.transform.planner import MOST_PHOTOS, Budget
 
 _VARIABLES: Final = {
     "planning_backoff_seconds": ("MARS_PLANNING_BACKOFF_SECONDS", 300),
@@ -30,11 +32,13 @@ _VARIABLES: Final = {
 
 _EPILOG: Final = f"""
 environment:
-  {TRANSFORM_ENV}        the run, as JSON: {{"run_id", "load_ids", "tables", "trace_id"}}; unset: a run of its own
+  {TRANSFORM_ENV}        the run, as JSON: {{"run_id", "load_ids", "covered", "trace_id"}}; unset: a run of its own
   MARS_DBT_DIR        the dbt project (default /app/dbt); its target/ may hold the state of an earlier parse
   MARS_PLANNING_BACKOFF_SECONDS      seconds between a gap's first two attempts (default 300), then doubled
   MARS_PLANNING_BACKOFF_MAX_SECONDS  longest wait between two attempts (default 86400)
   MARS_PLANNING_LEASE_SECONDS        a scheduled gap without an outcome is asked for again after this (default 3600)
+  MARS_PLANNING_MAX_PHOTOS           promised photos of one schedule, about (default 50000)
+  MARS_SOURCES_FILE                  the configured sources: a schedule asks for an hour of what its source allows
   MARS_DOCS_INTERVAL_SECONDS         how old the page that describes the models may become (default 0: none is made)
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD (or SNOWFLAKE_PRIVATE_KEY_PATH), SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded one
@@ -64,12 +68,18 @@ def _run(log: Log) -> dict[str, Any]:
     log.bind(run_id=spec.run_id, trace_id=spec.trace_id)
     variables = {name: int(number(env, default)) for name, (env, default) in _VARIABLES.items()}
     interval = timedelta(seconds=number("MARS_DOCS_INTERVAL_SECONDS", 0))
+    most = Budget(photos=int(number("MARS_PLANNING_MAX_PHOTOS", MOST_PHOTOS)))
+    budget_of = read_budgets(Path(optional("MARS_SOURCES_FILE", "/etc/martian-moments/sources.json")), most)
     docs = Docs(Bucket(), interval, log) if interval else None
     work = Path(tempfile.mkdtemp(prefix="dbt-"))
-    dbt = Dbt(Path(optional("MARS_DBT_DIR", "/app/dbt")), work, variables, log)
+    database = optional("SNOWFLAKE_DATABASE", "MARS")
+    dbt = Dbt(Path(optional("MARS_DBT_DIR", "/app/dbt")), work, variables, database, log)
+    clock = Clock()
     try:
-        with Warehouse(query_tag=f"martian-moments transform {spec.run_id}") as warehouse:
-            return job.run(spec, dbt, warehouse, optional("SNOWFLAKE_DATABASE", "MARS"), log, docs)
+        with clock.step("connect"):
+            warehouse = Warehouse(query_tag=f"martian-moments transform {spec.run_id}")
+        with warehouse:
+            return Run(spec, dbt, warehouse, budget_of, log, docs, clock).run()
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -1,12 +1,15 @@
 """Read the gaps, publish what is due, and only then record it: a crash in between publishes the same schedule again."""
 
 import json
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from mm_contracts.batch import CoveredSols
 from mm_contracts.bronze import SCHEDULES
 from mm_contracts.keys import PHOTOS
 from mm_contracts.messages import schedule_message
+from mm_contracts.sols import parse_sols
 from mm_contracts.topics import SCHEDULING
 
 from mm_jobs.common.ending import rfc3339
@@ -14,10 +17,11 @@ from mm_jobs.common.kafka import publish
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load.documents import naive_utc
-from mm_jobs.transform.planner import Gap, PlannedSchedule, Summary, plan, summarize
+from mm_jobs.transform.planner import Budget, Gap, PlannedSchedule, Summary, plan, summarize
 
 _GAPS: Final = """
-select ROVER_NAME, SOL, STATUS, PROMISED_PHOTOS, ATTEMPTS, NEXT_ATTEMPT_AT, IS_DUE, REASON, PRIORITY_RANK
+select
+  SOURCE, ROVER_NAME, SOL, STATUS, PROMISED_PHOTOS, ATTEMPTS, NEXT_ATTEMPT_AT, IS_DUE, REASON, PRIORITY_RANK, IS_NEWEST
 from SILVER.INGESTION_PLANNING
 order by PRIORITY_RANK
 """
@@ -40,6 +44,7 @@ def read_gaps(warehouse: Warehouse) -> list[Gap]:
     """Return all gaps in order of urgency. Raises JobError."""
     return [
         Gap(
+            source=str(source or ""),
             rover=str(rover),
             sol=int(sol),
             status=str(status),
@@ -49,13 +54,27 @@ def read_gaps(warehouse: Warehouse) -> list[Gap]:
             due=bool(due),
             reason=reason,
             rank=int(rank),
+            newest=bool(newest),
         )
-        for rover, sol, status, promised, attempts, next_attempt_at, due, reason, rank in warehouse.run(_GAPS)
+        for source, rover, sol, status, promised, attempts, next_attempt_at, due, reason, rank, newest in warehouse.run(
+            _GAPS
+        )
     ]
 
 
-def schedule_gaps(warehouse: Warehouse, trace_id: str, log: Log) -> tuple[Summary, list[str]]:
-    """Publish and record schedules of all gaps that are due.
+def places(covered: Iterable[CoveredSols]) -> frozenset[tuple[str, str, int]]:
+    """Return (source, rover, sol) of everything that live plans have in hand."""
+    return frozenset((one.source, one.rover, sol) for one in covered for sol in parse_sols(one.sols))
+
+
+def schedule_gaps(
+    warehouse: Warehouse,
+    covered: Collection[tuple[str, str, int]],
+    budget_of: Callable[[str], Budget],
+    trace_id: str,
+    log: Log,
+) -> tuple[Summary, list[str]]:
+    """Publish and record schedules of all gaps that are due and that no live plan has in hand.
 
     Returns:
         The state of the gaps after that, and the ids of the published schedules: none where nothing is due.
@@ -64,17 +83,30 @@ def schedule_gaps(warehouse: Warehouse, trace_id: str, log: Log) -> tuple[Summar
         JobError: the warehouse or Kafka failed; what was not recorded is published again, under the same id.
     """
     gaps = read_gaps(warehouse)
-    before = summarize(gaps)
-    log.info("gaps", total=before.total, due=before.due, waiting=before.waiting)
-    schedules = plan(gaps)
+    before = summarize(gaps, covered)
+    log.info("gaps", total=before.total, due=before.due, held=before.held, waiting=before.waiting)
+    schedules = plan(gaps, covered, budget_of)
     for schedule in schedules:
         now = datetime.now(UTC)
-        value = schedule_message(PHOTOS, schedule.tasks(), schedule_id=schedule.schedule_id, timestamp=rfc3339(now))
+        value = schedule_message(
+            PHOTOS,
+            schedule.tasks(),
+            schedule_id=schedule.schedule_id,
+            timestamp=rfc3339(now),
+            source=schedule.source,
+            priority=schedule.priority,
+        )
         publish(SCHEDULING, [(schedule.schedule_id, value)], trace_id)
         _record(warehouse, schedule, naive_utc(now))
-        photos = sum(gap.promised_photos or 0 for gap in schedule.gaps)
-        log.info("scheduled", schedule_id=schedule.schedule_id, sols=len(schedule.gaps), photos=photos)
-    after = summarize(read_gaps(warehouse)) if schedules else before
+        log.info(
+            "scheduled",
+            schedule_id=schedule.schedule_id,
+            source=schedule.source,
+            sols=len(schedule.gaps),
+            photos=schedule.photos,
+            priority=schedule.priority,
+        )
+    after = summarize(read_gaps(warehouse), covered) if schedules else before
     return after, [schedule.schedule_id for schedule in schedules]
 
 

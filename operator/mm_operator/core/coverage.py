@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mm_contracts.batch import CoveredSols
+from mm_contracts.keys import PHOTOS
 from mm_contracts.plan import DroppedSols, PlanSpec
 from mm_contracts.sols import format_sols, parse_sols
 
@@ -48,6 +50,26 @@ def find_dropped(
                 dropped.append(DroppedSols(rover=rover, sols=format_sols(common), plan=other.name))
                 wanted[rover] -= common
     return dropped
+
+
+def covered_sols(live: Iterable[Covering]) -> tuple[CoveredSols, ...]:
+    """Return what live plans fetch of photos, by source and rover: gaps among it need no schedule."""
+    found: dict[tuple[str, str], set[int]] = {}
+    for plan in live:
+        if plan.dataset == PHOTOS:
+            for rover, sols in sols_by_rover(plan.batches).items():
+                found.setdefault((plan.source, rover), set()).update(sols)
+    return tuple(
+        CoveredSols(source=source, rover=rover, sols=format_sols(sols))
+        for (source, rover), sols in sorted(found.items())
+        if sols
+    )
+
+
+def lets_go(before: Iterable[CoveredSols], now: Iterable[CoveredSols]) -> bool:
+    """Return whether something that live plans had in hand before is in no plan's hand any more."""
+    held = {(one.source, one.rover): set(parse_sols(one.sols)) for one in now}
+    return any(not set(parse_sols(one.sols)) <= held.get((one.source, one.rover), set()) for one in before)
 
 
 def dropped_by_rover(dropped: Iterable[DroppedSols]) -> Mapping[str, frozenset[int]]:

@@ -148,6 +148,7 @@ def decide_transform(
     busy: bool,
     started_at: datetime,
     settings: OperatorSettings,
+    let_go: bool = False,
 ) -> Decision:
     """Return whether a dbt run starts now: one at a time, events folded.
 
@@ -161,6 +162,7 @@ def decide_transform(
         busy: whether ingest or load work is still under way.
         started_at: when this process started, for the interval where no run is known.
         settings: fold window, delay, interval, back-off.
+        let_go: whether a plan has ended since the last run that had gaps in hand which that run left alone.
     """
     if any(job.state == "active" for job in jobs):
         return Decision()
@@ -173,6 +175,8 @@ def decide_transform(
     timer = _timer(last, started_at, settings)
     if timer <= now:
         return Decision(start="transform", why="a gap's next attempt is due")
+    if let_go and not busy:
+        return Decision(start="transform", why="a plan that had due gaps in hand has ended")
     if not waiting.count or waiting.since is None:
         return Decision(wake_at=timer)
     ready = waiting.since + timedelta(seconds=settings.transform_fold_seconds)

@@ -52,8 +52,8 @@ class Maker:
         self.pages += 1
         return b"<html>page %d</html>" % self.pages
 
-    def fingerprint(self, database: str) -> str:
-        return f"{self.models} {database}"
+    def fingerprint(self) -> str:
+        return self.models
 
 
 class Store:
@@ -76,27 +76,26 @@ class Store:
 def test_a_page_is_made_once_until_something_changes(log: Log) -> None:
     store, maker = Store(), Maker()
     docs = Docs(store, HOUR, log)
-    assert [docs.renew(maker, "MARS") for _ in range(3)] == ["renewed", "fresh", "fresh"]
+    assert [docs.renew(maker) for _ in range(3)] == ["renewed", "fresh", "fresh"]
     assert store.found[DOCS_PAGE][0] == b"<html>page 1</html>"
     assert store.found[DOCS_PAGE][2].startswith("text/html")
     maker.models = "two"
-    assert docs.renew(maker, "MARS") == "renewed"
-    assert docs.renew(maker, "OTHER") == "renewed"
-    assert Docs(store, timedelta(0), log).renew(maker, "OTHER") == "renewed"
-    assert maker.pages == 4
+    assert docs.renew(maker) == "renewed"
+    assert Docs(store, timedelta(0), log).renew(maker) == "renewed"
+    assert maker.pages == 3
 
 
 def test_a_failure_is_a_warning_and_the_page_that_is_there_stays(log: Log, lines: io.StringIO) -> None:
     store, maker = Store(), Maker()
     docs = Docs(store, HOUR, log)
-    docs.renew(maker, "MARS")
+    docs.renew(maker)
     before = dict(store.found)
     maker.models = "two"
     for problem in (DbtProblem("no catalog"), RuntimeError("dbt broke"), OSError("no space left")):
         maker.problem = problem
-        assert docs.renew(maker, "MARS") == f"failed: {problem}"
+        assert docs.renew(maker) == f"failed: {problem}"
     store.away = True
-    assert docs.renew(maker, "MARS") == "failed: the store is away"
+    assert docs.renew(maker) == "failed: the store is away"
     assert store.found == before
     assert lines.getvalue().count("WARNING") == 4
 

@@ -7,7 +7,7 @@ import pytest
 from mm_contracts.messages import MAX_TASKS, parse_schedule, schedule_message
 from mm_contracts.plan import PlanSpec
 from mm_contracts.sols import merge_sols
-from mm_operator.core.coverage import Covering, dropped_by_rover, find_dropped
+from mm_operator.core.coverage import Covering, covered_sols, dropped_by_rover, find_dropped, lets_go
 from mm_operator.core.settings import PlanDefaults
 from mm_operator.core.split import MAX_BATCHES, TooManyBatchesError, plan_from_schedule, plan_name, split
 
@@ -164,3 +164,23 @@ def test_of_two_plans_accepted_in_either_order_one_fetches_each_sol() -> None:
     fetched = [sol for batch in split(older, dropped_by_rover(second)) for sol in batch.sols]
     fetched += [sol for batch in newer_covers.batches for sol in batch.sols]
     assert sorted(fetched) == list(range(15))
+
+
+def test_what_live_plans_cover_is_told_by_source_and_rover() -> None:
+    live = [
+        cover("a", spec(Spirit=["1-3"], Curiosity=["7"])),
+        cover("b", spec(Spirit=["3-5"])),
+        cover("c", spec(Spirit=["9"]), source="t"),
+        cover("m", spec("manifests", Curiosity=[])),
+    ]
+    told = [(one.source, one.rover, one.sols) for one in covered_sols(live)]
+    assert told == [("s", "Curiosity", "7"), ("s", "Spirit", "1-5"), ("t", "Spirit", "9")]
+    assert covered_sols([]) == ()
+
+
+def test_a_plan_lets_go_where_something_is_covered_no_more() -> None:
+    before, more = [cover("a", spec(Spirit=["1-3"]))], [cover("a", spec(Spirit=["0-9"], Curiosity=["1"]))]
+    assert not lets_go(covered_sols(before), covered_sols(more))
+    assert lets_go(covered_sols(more), covered_sols(before))
+    assert lets_go(covered_sols(before), covered_sols([cover("a", spec(Spirit=["1-3"]), source="t")]))
+    assert not lets_go((), covered_sols(before))

@@ -1,188 +1,16 @@
-"""Schedules, loads and dbt runs against an API and topics that remember, with sudden ends in between."""
+"""Schedules, loads and dbt runs, with sudden ends in between."""
 
-import asyncio
 import json
-import random
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from factories import settings
-from fake_api import FakeKube, Killed
-from mm_contracts.batch import LoadSpec, TransformSpec
-from mm_contracts.keys import photos_key
-from mm_operator import flights as flights_module
-from mm_operator import loads, transforms
-from mm_operator.core.offsets import Mark, OffsetTracker
-from mm_operator.flights import Flights
-from mm_operator.health import Health
-from mm_operator.loads import Loads
+from fake_api import Killed
+from mm_operator.core.offsets import Mark
 from mm_operator.schedules import Schedules
-from mm_operator.store import Store
 from mm_operator.topics import Message
-from mm_operator.transforms import Transforms
+from work_world import World, key, run, s3, settle, tick
 
-OPTIONS = {
-    "loadFoldSeconds": 0.5,
-    "loadMaxObjects": 5,
-    "transformFoldSeconds": 0.5,
-    "jobBackoff": "1s",
-    "jobMaxBackoff": "4s",
-}
-
-
-class Clock(datetime):
-    """The time of all parts, set by the test."""
-
-    current = datetime(2026, 1, 1, tzinfo=UTC)
-
-    @classmethod
-    def now(cls, tz: Any = None) -> Any:  # noqa: ARG003
-        return cls.current
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    Clock.current = datetime(2026, 1, 1, tzinfo=UTC)
-    for module in (loads, transforms, flights_module):
-        monkeypatch.setattr(module, "datetime", Clock)
-
-
-class Letters:
-    """The dead-letter topic."""
-
-    def __init__(self) -> None:
-        self.reasons: list[str] = []
-
-    async def put(self, _message: Message, reason: str, _sentence: str) -> None:
-        self.reasons.append(reason)
-
-
-class Topic:
-    """A topic with one partition and a committed offset."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.values, self.committed = name, [], 0  # type: ignore[var-annotated]
-        self.restart()
-
-    def restart(self) -> None:
-        self.tracker, self.read = OffsetTracker(), self.committed
-
-    def publish(self, value: bytes) -> None:
-        self.values.append(value)
-
-    def take(self) -> list[Message]:
-        fresh = [Message(Mark(self.name, 0, n), None, self.values[n]) for n in range(self.read, len(self.values))]
-        self.read = len(self.values)
-        for message in fresh:
-            self.tracker.delivered(0, message.mark.offset)
-        return fresh
-
-    def done(self, mark: Mark) -> None:
-        self.tracker.done(mark.partition, mark.offset)
-
-    def commit(self) -> None:
-        self.committed = max(self.committed, self.tracker.committable().get(0, 0))
-
-
-def s3(*keys: str, bucket: str = "mars", name: str = "s3:ObjectCreated:Put", etag: str = "e") -> bytes:
-    records = [
-        {"eventName": name, "s3": {"bucket": {"name": bucket}, "object": {"key": k, "eTag": etag}}} for k in keys
-    ]
-    return json.dumps({"Records": records}).encode()
-
-
-def key(number: int) -> str:
-    return photos_key("Spirit", number, number, "20260101T000000Z-abc")
-
-
-class World:
-    """A bucket, a warehouse, three topics, Jobs; and the process, which may be killed and started again."""
-
-    def __init__(self, seed: int = 0, kill_rate: float = 0.0, **options: Any) -> None:
-        self.kube = FakeKube(random.Random(seed), kill_rate, now=Clock.current)
-        self.settings = settings(**OPTIONS | options)
-        self.events, self.loaded = Topic("minio-events"), Topic("snowflake-load-complete")
-        self.letters = Letters()
-        self.bucket: set[str] = set()
-        self.warehouse: set[str] = set()
-        self.built: set[str] = set()
-        self.specs: list[LoadSpec] = []
-        self.busy = False
-        self.restart()
-
-    def restart(self) -> None:
-        self.events.restart()
-        self.loaded.restart()
-        self.store = Store()
-        health, settings_ = Health(), self.settings
-
-        def flights(*kinds: str) -> Flights:
-            return Flights(self.kube, self.store, [], *kinds)  # type: ignore[arg-type]
-
-        letters: Any = self.letters
-        self.loads = Loads(
-            flights("load", "sweep"), settings_, letters, self.events.done, lambda: None, lambda: self.busy, health
-        )
-        self.transforms = Transforms(
-            flights("transform"), settings_, letters, self.loaded.done, lambda: self.busy, health
-        )
-        self.loads.request_sweep("start")
-
-    async def step(self) -> None:
-        self.kube.now = Clock.current
-        self.kube.tell(self.store)
-        for message in self.events.take():
-            await self.loads.handle(message)
-        for message in self.loaded.take():
-            await self.transforms.handle(message)
-        await self.loads._step()
-        await self.transforms._step()
-        if self.kube.chance.random() < 0.7:
-            self.events.commit()
-            self.loaded.commit()
-
-    def spec(self, job: dict[str, Any], name: str) -> str:
-        env = job["spec"]["template"]["spec"]["containers"][0]["env"]
-        return str(next(e["value"] for e in env if e["name"] == name))
-
-    def end(self, job: dict[str, Any], code: int = 0) -> None:
-        """What the Job would have done."""
-        name = job["metadata"]["name"]
-        if "transform" in name:
-            run = TransformSpec.model_validate_json(self.spec(job, "MM_TRANSFORM"))
-            if code == 0:
-                self.built |= self.warehouse
-            self.kube.end_job(name, code, reason="TransformError" if code else None, details={"run": run.run_id})
-            return
-        spec = LoadSpec.model_validate_json(self.spec(job, "MM_LOAD"))
-        self.specs.append(spec)
-        if code == 0:
-            keys = self.bucket if spec.sweep else {o.key for o in spec.objects} & self.bucket
-            new = keys - self.warehouse
-            self.warehouse |= new
-            if new:
-                objects = [{"key": k, "etag": "e", "table": "RAW", "rows": 1} for k in sorted(new)]
-                done = {"status": "success", "timestamp": "t", "load_id": spec.load_id, "objects": objects}
-                self.loaded.publish(json.dumps(done).encode())
-        self.kube.end_job(name, code, reason="WarehouseError" if code else None)
-
-
-def run(coroutine: Any) -> Any:
-    return asyncio.run(coroutine)
-
-
-def tick(seconds: float) -> None:
-    Clock.current += timedelta(seconds=seconds)
-
-
-async def settle(world: World, rounds: int = 12) -> None:
-    for _ in range(rounds):
-        await world.step()
-        for job in world.kube.live_jobs():
-            world.end(job)
-        tick(1)
+pytestmark = pytest.mark.usefixtures("work_clock")
 
 
 def test_events_of_a_burst_share_a_load_and_its_end_starts_one_dbt_run() -> None:
@@ -289,31 +117,6 @@ def test_a_failed_load_is_made_good_by_a_sweep() -> None:
     run(story())
 
 
-def test_a_failed_dbt_run_is_tried_again_and_holds_up_no_load() -> None:
-    async def story() -> None:
-        world = World()
-        await settle(world)
-        for number in range(3):
-            world.bucket.add(key(number))
-            world.events.publish(s3(key(number)))
-            for _ in range(8):
-                await world.step()
-                for job in world.kube.live_jobs():
-                    world.end(job, 1 if "transform" in job["metadata"]["name"] else 0)
-                tick(0.5)
-        assert world.warehouse == world.bucket
-        assert world.built == set()
-        assert world.loaded.committed == 0
-        runs = [name for name in world.kube.kind("jobs") if "transform" in name]
-        assert 2 <= len(runs) <= 5, "it neither gives up nor spins"
-        await settle(world)
-        assert world.built == world.bucket
-        world.loaded.commit()
-        assert world.loaded.committed == len(world.loaded.values)
-
-    run(story())
-
-
 def test_a_message_that_is_read_again_while_it_is_in_hand_is_taken_once() -> None:
     async def story() -> None:
         world = World()
@@ -346,22 +149,6 @@ def test_a_deleted_sweep_is_asked_for_again() -> None:
         tick(2)
         await settle(world)
         assert [spec.sweep for spec in world.specs] == [True]
-
-    run(story())
-
-
-def test_dbt_waits_while_batches_run() -> None:
-    async def story() -> None:
-        world = World(transformMaxDelay="30s")
-        await settle(world)
-        world.busy = True
-        world.bucket.add(key(1))
-        world.events.publish(s3(key(1)))
-        await settle(world, rounds=10)
-        assert world.warehouse == {key(1)}
-        assert world.built == set()
-        await settle(world, rounds=30)
-        assert world.built == {key(1)}
 
     run(story())
 

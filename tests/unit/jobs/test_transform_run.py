@@ -1,4 +1,4 @@
-"""Planning and the order of a transform run, without dbt and without a warehouse."""
+"""The order of a transform run, and what it builds and tests, without dbt and without a warehouse."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,60 +6,15 @@ from typing import Any
 
 import pytest
 from mm_contracts.batch import TransformSpec
-from mm_contracts.messages import parse_schedule, schedule_message
+from mm_contracts.bronze import TABLES
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
-from mm_jobs.transform import job
+from mm_jobs.transform import builds, job
 from mm_jobs.transform.dbt import DbtProblem, NodeResult
-from mm_jobs.transform.planner import Gap, Summary, plan, schedule_id, summarize
+from mm_jobs.transform.planner import Budget, Summary
 
 SOON = datetime(2026, 1, 2, 3, 4, 5)
-LATER = datetime(2026, 1, 3)
-
-
-def gap(rover: str, sol: int, *, rank: int, due: bool = True, attempts: int = 0, at: datetime | None = None) -> Gap:
-    return Gap(rover, sol, "MISSING_SOL", 7, attempts, at, due, None, rank)
-
-
-def test_due_gaps_are_planned_in_order_of_urgency_and_in_messages_of_limited_size() -> None:
-    gaps = [gap("Curiosity", sol, rank=100 - sol) for sol in range(10)] + [gap("Spirit", 1, rank=0, due=False)]
-    schedules = plan(gaps, most_tasks=4)
-    assert [[g.sol for g in schedule.gaps] for schedule in schedules] == [[9, 8, 7, 6], [5, 4, 3, 2], [1, 0]]
-    assert len({schedule.schedule_id for schedule in schedules}) == 3
-
-
-def test_nothing_due_is_no_schedule() -> None:
-    assert plan([gap("Spirit", 1, rank=1, due=False)]) == []
-    assert plan([]) == []
-
-
-def test_the_same_gaps_are_the_same_schedule_and_the_next_attempt_is_another() -> None:
-    one, two = gap("Spirit", 1, rank=1), gap("Curiosity", 1, rank=2)
-    assert schedule_id([one, two]) == schedule_id([two, one])
-    assert schedule_id([one]) != schedule_id([gap("Spirit", 1, rank=1, attempts=1)])
-    assert schedule_id([one]) != schedule_id([one, two])
-
-
-def test_a_planned_schedule_is_a_valid_message() -> None:
-    (schedule,) = plan([gap("Spirit", 5, rank=2), gap("Curiosity", 1, rank=1)])
-    value = schedule_message("photos", schedule.tasks(), schedule_id=schedule.schedule_id, timestamp="t")
-    parsed = parse_schedule(value)
-    assert [(task.rover_name, task.sol, task.photos, task.reason) for task in parsed.tasks] == [
-        ("Curiosity", 1, 7, "MISSING_SOL"),
-        ("Spirit", 5, 7, "MISSING_SOL"),
-    ]
-    assert (parsed.schedule_id, parsed.dataset, parsed.rejected) == (schedule.schedule_id, "photos", ())
-
-
-def test_a_summary_says_when_to_come_again() -> None:
-    gaps = [
-        gap("Spirit", 1, rank=1, at=None),
-        gap("Spirit", 2, rank=2, due=False, at=LATER),
-        gap("Spirit", 3, rank=3, due=False, at=SOON),
-    ]
-    assert summarize(gaps) == Summary(total=3, due=1, waiting=2, next_due_at=SOON)
-    assert summarize([]) == Summary(0, 0, 0, None)
 
 
 class FakeWarehouse:
@@ -78,16 +33,21 @@ class FakeDbt:
     def __init__(self, order: list[str], **steps: list[NodeResult] | Exception) -> None:
         self._order = order
         self._steps = steps
+        self.selections: dict[str, tuple[str, ...]] = {}
 
-    def prepare(self, _database: str) -> bool:
+    def prepare(self) -> bool:
         return True
 
+    def fingerprint(self) -> str:
+        return "models"
+
     def invoke(self, command: str, *selection: str) -> list[NodeResult]:
-        name = {"--select tag:loop": "loop", "--exclude tag:loop": "rest", "--exclude test_type:unit": "test"}[
-            " ".join(selection)
-        ]
-        assert command == ("test" if name == "test" else "run")
+        loop = selection in (job.LOOP, job.built_from(PHOTOS, "loop"))
+        rest = selection in (job.REST, job.built_from(PHOTOS, None))
+        name = "test" if command == "test" else "loop" if loop else "rest"
+        assert loop or rest or command == "test"
         self._order.append(name)
+        self.selections[name] = selection
         outcome = self._steps.get(name, [])
         if isinstance(outcome, Exception):
             raise outcome
@@ -100,6 +60,9 @@ def node(name: str, status: str) -> NodeResult:
 
 Go = Callable[..., dict[str, Any]]
 
+PHOTOS = frozenset({"RAW_PHOTO_RESPONSE"})
+NOW_THERE = {"PROJECT": "models", "RELATIONS": "r"} | {table.name: "empty" for table in TABLES.values()}
+
 
 @pytest.fixture
 def order() -> list[str]:
@@ -107,19 +70,32 @@ def order() -> list[str]:
 
 
 @pytest.fixture
-def go(monkeypatch: pytest.MonkeyPatch, order: list[str], log: Log) -> Go:
+def ledger() -> dict[str, str]:
+    """What the last build wrote down; nothing at first."""
+    return {}
+
+
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch, order: list[str], ledger: dict[str, str], log: Log) -> Go:
     monkeypatch.setattr(job.schema, "ensure", lambda _: [])
+    monkeypatch.setattr(builds, "last", lambda _: dict(ledger))
+    monkeypatch.setattr(builds, "present", lambda _, project: NOW_THERE | {"PROJECT": project})
+
+    def record(_: object, built: dict[str, str], *, sound: bool) -> None:
+        ledger.update(built | {"TESTS": "passed" if sound else "failed"})
+
+    monkeypatch.setattr(builds, "record", record)
 
     def planning(*_: object) -> tuple[Summary, list[str]]:
         order.append("plan")
-        return Summary(5, 0, 5, SOON), ["gaps-1"]
+        return Summary(6, 0, 1, 5, SOON), ["gaps-1"]
 
     monkeypatch.setattr(job, "schedule_gaps", planning)
 
-    def run(*, away: bool = False, docs: Any = None, **steps: Any) -> dict[str, Any]:
-        spec = TransformSpec(run_id="r", trace_id="t")
-        dbt, warehouse = FakeDbt(order, **steps), FakeWarehouse(away=away)
-        return job.run(spec, dbt, warehouse, "MARS", log, docs)  # type: ignore[arg-type]
+    def run(*, away: bool = False, docs: Any = None, dbt: FakeDbt | None = None, **steps: Any) -> dict[str, Any]:
+        spec, warehouse = TransformSpec(run_id="r", trace_id="t"), FakeWarehouse(away=away)
+        dbt = dbt or FakeDbt(order, **steps)
+        return job.Run(spec, dbt, warehouse, lambda _: Budget(), log, docs).run()  # type: ignore[arg-type]
 
     return run
 
@@ -127,9 +103,11 @@ def go(monkeypatch: pytest.MonkeyPatch, order: list[str], log: Log) -> Go:
 def test_planning_does_not_wait_for_gold_and_tests(go: Go, order: list[str]) -> None:
     fields = go(loop=[node("a", "success")], rest=[node("b", "success")], test=[node("t", "pass"), node("u", "warn")])
     assert order == ["loop", "plan", "rest", "test"]
+    assert list(fields["details"].pop("seconds")) == ["look", "prepare", "loop", "plan", "rest", "test"]
     assert fields["details"] == {
-        "gaps": 5,
+        "gaps": 6,
         "gaps_due": 0,
+        "gaps_held": 1,
         "gaps_waiting": 5,
         "next_due_at": "2026-01-02T03:04:05Z",
         "schedules": ["gaps-1"],
@@ -178,7 +156,7 @@ class FakeDocs:
     def __init__(self, order: list[str]) -> None:
         self._order = order
 
-    def renew(self, _maker: object, _database: str) -> str:
+    def renew(self, _maker: object) -> str:
         self._order.append("docs")
         return "failed: no disk"
 
@@ -190,11 +168,82 @@ def test_the_page_comes_last_and_its_failure_fails_nothing(go: Go, order: list[s
     assert "docs" not in go()["details"]
 
 
-def test_a_failed_test_does_not_keep_the_page_back_and_a_failed_model_does(go: Go, order: list[str]) -> None:
+def test_a_failed_test_does_not_keep_the_page_back_and_a_failed_model_does(
+    go: Go, order: list[str], ledger: dict[str, str]
+) -> None:
     with pytest.raises(JobError) as caught:
         go(docs=FakeDocs(order), test=[node("t", "fail")])
     assert caught.value.counts["details"]["docs"] == "failed: no disk"
     order.clear()
+    ledger.clear()
     with pytest.raises(JobError):
         go(docs=FakeDocs(order), rest=[node("g", "error")])
     assert order == ["loop", "plan", "rest", "test"]
+
+
+def test_only_what_hangs_on_changed_tables_is_built_and_tested(
+    go: Go, order: list[str], ledger: dict[str, str]
+) -> None:
+    ledger.update(NOW_THERE | {"RAW_PHOTO_RESPONSE": "older"})
+    dbt = FakeDbt(order)
+    go(dbt=dbt)
+    assert dbt.selections == {
+        "loop": (
+            "--select",
+            "source:bronze.raw_photo_response+,config.materialized:table,tag:loop",
+            "source:bronze.raw_photo_response+,config.materialized:incremental,tag:loop",
+        ),
+        "rest": (
+            "--select",
+            "source:bronze.raw_photo_response+,config.materialized:table",
+            "source:bronze.raw_photo_response+,config.materialized:incremental",
+            "--exclude",
+            "tag:loop",
+        ),
+        "test": ("--select", "source:bronze.raw_photo_response+", "--exclude", "test_type:unit"),
+    }
+    assert ledger["RAW_PHOTO_RESPONSE"] == "empty"
+
+
+def test_nothing_new_is_planning_alone(go: Go, order: list[str]) -> None:
+    go()
+    order.clear()
+    details = go()["details"]
+    assert order == ["plan"]
+    assert (details["models"], details["tests"], details["gaps"]) == (0, 0, 6)
+
+
+def test_another_model_setting_or_a_missing_relation_builds_everything(
+    go: Go, order: list[str], ledger: dict[str, str]
+) -> None:
+    go()
+    for part in ("PROJECT", "RELATIONS"):
+        order.clear()
+        ledger[part] = "other"
+        dbt = FakeDbt(order)
+        go(dbt=dbt)
+        assert dbt.selections == {"loop": job.LOOP, "rest": job.REST, "test": job.NO_UNIT_TESTS}
+
+
+def test_a_model_that_failed_is_built_again_by_the_next_run(go: Go, order: list[str], ledger: dict[str, str]) -> None:
+    for steps in ({"loop": [node("a", "error")]}, {"rest": [node("g", "error")]}):
+        with pytest.raises(JobError):
+            go(**steps)
+        assert ledger == {}
+    order.clear()
+    go()
+    assert order == ["loop", "plan", "rest", "test"]
+
+
+def test_after_a_failed_test_all_tests_run_again_until_they_pass(go: Go, order: list[str]) -> None:
+    with pytest.raises(JobError):
+        go(test=[node("t", "fail")])
+    order.clear()
+    dbt = FakeDbt(order, test=[node("t", "fail")])
+    with pytest.raises(JobError):
+        go(dbt=dbt)
+    assert (order, dbt.selections["test"]) == (["plan", "test"], job.NO_UNIT_TESTS)
+    go()
+    order.clear()
+    go()
+    assert order == ["plan"]

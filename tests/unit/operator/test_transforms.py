@@ -1,0 +1,94 @@
+"""When dbt runs, and what it is told."""
+
+import pytest
+from mm_contracts.batch import CoveredSols
+from mm_operator import metrics
+from work_world import World, key, run, s3, settle, tick
+
+pytestmark = pytest.mark.usefixtures("work_clock")
+
+
+def test_a_failed_dbt_run_is_tried_again_and_holds_up_no_load() -> None:
+    async def story() -> None:
+        world = World()
+        await settle(world)
+        for number in range(3):
+            world.bucket.add(key(number))
+            world.events.publish(s3(key(number)))
+            for _ in range(8):
+                await world.step()
+                for job in world.kube.live_jobs():
+                    world.end(job, 1 if "transform" in job["metadata"]["name"] else 0)
+                tick(0.5)
+        assert world.warehouse == world.bucket
+        assert world.built == set()
+        assert world.loaded.committed == 0
+        runs = [name for name in world.kube.kind("jobs") if "transform" in name]
+        assert 2 <= len(runs) <= 5, "it neither gives up nor spins"
+        await settle(world)
+        assert world.built == world.bucket
+        world.loaded.commit()
+        assert world.loaded.committed == len(world.loaded.values)
+
+    run(story())
+
+
+def test_dbt_waits_while_batches_run() -> None:
+    async def story() -> None:
+        world = World(transformMaxDelay="30s")
+        await settle(world)
+        world.busy = True
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        await settle(world, rounds=10)
+        assert world.warehouse == {key(1)}
+        assert world.built == set()
+        await settle(world, rounds=30)
+        assert world.built == {key(1)}
+
+    run(story())
+
+
+def test_a_run_is_told_what_live_plans_have_in_hand() -> None:
+    async def story() -> None:
+        world = World()
+        world.covered = (CoveredSols(source="nasa", rover="Spirit", sols="1-9"),)
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        await settle(world)
+        assert [run.covered for run in world.runs] == [world.covered]
+
+    run(story())
+
+
+def test_a_plan_that_lets_go_of_due_gaps_has_them_looked_at_again() -> None:
+    async def story() -> None:
+        world = World()
+        world.covered = (CoveredSols(source="nasa", rover="Spirit", sols="1-9"),)
+        world.held = 4
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        await settle(world)
+        assert len(world.runs) == 1
+        world.covered = (CoveredSols(source="nasa", rover="Spirit", sols="1-3"),)
+        await settle(world)
+        assert [run.covered for run in world.runs[1:]] == [world.covered], "once, and not again and again"
+        world.held, world.covered = 0, ()
+        await settle(world)
+        assert len(world.runs) == 3
+        world.restart()
+        await settle(world)
+        assert len(world.runs) == 3
+
+    run(story())
+
+
+def test_steps_of_a_run_are_measured() -> None:
+    async def story() -> None:
+        world = World()
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        await settle(world)
+        assert metrics.REGISTRY.get_sample_value("mars_transform_step_seconds", {"step": "loop"}) == 1.5
+
+    run(story())
