@@ -20,6 +20,7 @@ from mm_jobs.load import schema
 from mm_jobs.load.documents import Loadable, NotOurs, key_problem, naive_utc, read
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry, Ledger
+from mm_jobs.load.staging.base import Staging
 from mm_jobs.load.writing import ROWS_PER_OBJECT, write
 
 _READ_AHEAD: Final = 3
@@ -46,10 +47,13 @@ class Announcer(Protocol):
 class Load:
     """One run of the load Job."""
 
-    def __init__(self, spec: LoadSpec, warehouse: Warehouse, store: Store, announcer: Announcer, log: Log) -> None:
+    def __init__(
+        self, spec: LoadSpec, warehouse: Warehouse, store: Store, staging: Staging, announcer: Announcer, log: Log
+    ) -> None:
         self._spec = spec
         self._warehouse = warehouse
         self._store = store
+        self._staging = staging
         self._announcer = announcer
         self._log = log
         self._ledger = Ledger(warehouse)
@@ -125,7 +129,7 @@ class Load:
 
     def _load_or_halve(self, group: list[Loadable]) -> list[tuple[Loadable, str]]:
         try:
-            write(self._warehouse, self._spec.load_id, group)
+            write(self._warehouse, self._staging, self._spec.load_id, group)
         except DataError as error:
             if len(group) == 1:
                 return [(group[0], str(error))]

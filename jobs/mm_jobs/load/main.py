@@ -16,6 +16,7 @@ from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load.announcing import KafkaAnnouncer
 from mm_jobs.load.job import Load
+from mm_jobs.load.staging.internal import InternalStaging
 
 _EPILOG: Final = f"""
 environment:
@@ -51,7 +52,7 @@ def _run(log: Log, *, sweep: bool) -> dict[str, Any]:
     announcer = KafkaAnnouncer(spec, log)
     try:
         with Warehouse(query_tag=f"martian-moments load {spec.load_id}") as warehouse:
-            return Load(spec, warehouse, Bucket(), announcer, log).run()
+            return Load(spec, warehouse, Bucket(), InternalStaging(), announcer, log).run()
     except JobError as error:
         if error.reason is not Reason.KAFKA_ERROR:
             announcer.failure(error)

@@ -1,0 +1,1 @@
+"""Ways for documents to get into bronze's tables."""
