@@ -18,6 +18,7 @@ def write(warehouse: Warehouse, staging: Staging, load_id: str, group: list[Load
 
     Raises:
         DataError: the values of some object do not fit.
+        Changed: some object is no longer what was checked.
         JobError: the warehouse failed; nothing of the group is stored.
     """
     parts = parts_of(group, load_id, naive_utc(datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""What every way of staging has in common: what it is given, and what it does."""
+"""What every way of staging has in common: what it is given, what it does, and how it says that an object changed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +26,14 @@ class Part:
         return [item.key for item in self.items]
 
 
+class Changed(Exception):
+    """Objects are no longer what was checked: they are for a later load, and nothing of this try may stay."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = frozenset(keys)
+        super().__init__(f"overwritten or removed since it was checked: {', '.join(sorted(self.keys))}")
+
+
 class Staging(Protocol):
     """A way for documents to get into their tables."""
 
@@ -33,7 +41,7 @@ class Staging(Protocol):
         """Make the parts' documents readable for the warehouse while the block lasts, outside of any transaction.
 
         The block is given a function that copies a part into its table, inside the transaction. It raises DataError
-        where values do not fit, JobError for anything else.
+        where values do not fit, Changed where an object is no longer what was checked, JobError for anything else.
         """
 
 
