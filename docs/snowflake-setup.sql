@@ -48,3 +48,27 @@ grant select on future tables in schema MARS.SILVER to role MARS_READER;
 grant select on future tables in schema MARS.GOLD to role MARS_READER;
 grant select on future views in schema MARS.SILVER to role MARS_READER;
 grant select on future views in schema MARS.GOLD to role MARS_READER;
+
+-- Only where the account shall read the bucket itself (docs/snowflake.md): take the dashes away and put in what is yours.
+-- The AWS role needs s3:GetBucketLocation and s3:ListBucket on the bucket, and s3:GetObject on what is in it. Give it nothing
+-- else: then nobody can delete the archive by way of the account.
+--
+-- create storage integration if not exists MARS_BUCKET
+--   type = external_stage
+--   storage_provider = 'S3'
+--   enabled = true
+--   storage_aws_role_arn = '<ARN of the AWS role>'
+--   storage_allowed_locations = ('s3://<bucket>/')
+--   comment = 'Reads the archive of Martian Moments';
+--
+-- The role's trust policy in AWS needs STORAGE_AWS_IAM_USER_ARN and STORAGE_AWS_EXTERNAL_ID from here:
+-- describe integration MARS_BUCKET;
+--
+-- The URL is the bucket's root, with its slash: the names of files are then the keys of objects.
+-- create stage if not exists MARS.BRONZE.ARCHIVE
+--   url = 's3://<bucket>/'
+--   storage_integration = MARS_BUCKET
+--   comment = 'The bucket of Martian Moments, read only';
+--
+-- grant usage on integration MARS_BUCKET to role MARS_LOADER;
+-- grant usage on stage MARS.BRONZE.ARCHIVE to role MARS_LOADER;

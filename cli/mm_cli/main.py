@@ -14,7 +14,7 @@ environment:
   KAFKA_SSL_CA_LOCATION) for schedule, dlq, replay and setup topics
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; and SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded
-  warehouse; for sql, status, trace and warehouse
+  warehouse; for sql, status, trace and warehouse. SNOWFLAKE_EXTERNAL_STAGE (and S3_BUCKET) for warehouse check
   S3_ENDPOINT_URL, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION for docs and setup bucket
 
 exit codes: 0 done, 1 the answer is no, 64 wrong use, 69 a server did not answer

@@ -6,25 +6,19 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from mm_contracts.bronze import SCHEMA as BRONZE
 from mm_contracts.bronze import STAGE, all_tables, create_statements
 
+from mm_cli import external_stage
 from mm_cli.errors import NOT_FOUND, CliError
+from mm_cli.findings import Finding
 
 if TYPE_CHECKING:
     from mm_cli.warehouse_session import Session
 
 SCHEMAS: Final = (BRONZE, "SILVER", "GOLD")
-
-
-class Finding(NamedTuple):
-    """One thing that was checked: what, whether it is in order, and else what to do."""
-
-    what: str
-    good: bool
-    advice: str = ""
 
 
 def add_parser(commands: Any) -> None:
@@ -40,7 +34,7 @@ def add_parser(commands: Any) -> None:
     making.set_defaults(func=init)
     checking = steps.add_parser(
         "check",
-        help="say what is missing: settings, login, warehouse, database, schemas, tables, privileges",
+        help="say what is missing: settings, login, warehouse, database, schemas, tables, privileges, stages",
         epilog="example: mars warehouse check  (exit 1 where something is missing)",
     )
     checking.set_defaults(func=check)
@@ -77,15 +71,12 @@ def check(arguments: argparse.Namespace) -> int:
         with session(arguments.timeout) as warehouse:
             findings.append(Finding("login", True))
             findings += _inside(warehouse)
+            findings += external_stage.check(warehouse, os.environ)
     except CliError as error:
         findings.append(Finding("login", False, str(error)))
     for finding in findings:
-        print(f"{'ok     ' if finding.good else 'MISSING'}  {finding.what}{_advice(finding)}")
+        print(finding.line())
     return 0 if all(finding.good for finding in findings) else NOT_FOUND
-
-
-def _advice(finding: Finding) -> str:
-    return "" if finding.good else f": {finding.advice}"
 
 
 def _key_findings() -> Iterator[Finding]:

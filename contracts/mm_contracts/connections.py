@@ -3,6 +3,7 @@
 Every part reads the same names, so that one ConfigMap and its Secrets serve all pods and a person's shell alike.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ _KAFKA: Final = {
     "sasl.password": "KAFKA_PASSWORD",
     "ssl.ca.location": "KAFKA_SSL_CA_LOCATION",
 }
+
+_STAGE: Final = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*){2}", re.ASCII)
 
 
 def required(env: Mapping[str, str], name: str, what: str) -> str:
@@ -69,3 +72,24 @@ def warehouse_arguments(env: Mapping[str, str]) -> dict[str, Any]:
         what = "the user's password, or SNOWFLAKE_PRIVATE_KEY_PATH for a key pair"
         arguments["password"] = required(env, "SNOWFLAKE_PASSWORD", what)
     return {name: value for name, value in arguments.items() if value}
+
+
+def external_stage(env: Mapping[str, str]) -> str | None:
+    """Return the external stage that loads copy from, or None where they stage the documents themselves.
+
+    Raises:
+        SettingsError: it is no full name, or the endpoint is none of an account: nothing else reads external stages.
+    """
+    name = env.get("SNOWFLAKE_EXTERNAL_STAGE", "")
+    if not name:
+        return None
+    if not _STAGE.fullmatch(name):
+        raise SettingsError(
+            f"SNOWFLAKE_EXTERNAL_STAGE is {name!r}: give the full name, <database>.<schema>.<stage>, without quotes"
+        )
+    if env.get("SNOWFLAKE_HOST"):
+        raise SettingsError(
+            "SNOWFLAKE_EXTERNAL_STAGE is set, but SNOWFLAKE_HOST names an endpoint without an account, such as the "
+            "embedded warehouse, which reads no external stage: unset the one, or, for an account, the other"
+        )
+    return name

@@ -15,6 +15,7 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load.job import Load
+from mm_jobs.load.staging.internal import InternalStaging
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -100,7 +101,7 @@ def load(bucket: MemoryBucket, topic: Any, log: Log, *objects: ObjectRef, load_i
     """Run a load of the objects, or a sweep where none are given; returns the termination message's fields."""
     spec = LoadSpec(load_id=load_id, objects=objects, sweep=not objects, trace_id=TRACE)
     with Warehouse(query_tag="test") as warehouse:
-        return Load(spec, warehouse, bucket, topic, log).run()
+        return Load(spec, warehouse, bucket, InternalStaging(), topic, log).run()
 
 
 def bronze(table: str, columns: str = "*", order: str = "1") -> list[tuple[Any, ...]]:

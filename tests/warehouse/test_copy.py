@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from pathlib import Path
 
@@ -95,6 +96,14 @@ class TestTransformation:
         assert [row[0] for row in sql("list @s")] == ["s/load-1/lines.ndjson"]
         sql(COPY + " force = true purge = true")
         assert sql("list @s") == []
+
+    def test_content_key_is_the_files_md5(self, sql: Sql, landed: Path) -> None:
+        sql(
+            "copy into t (key, tags, file) from (select $1:key::varchar, $1:doc:tags, "
+            f"trim(metadata$file_content_key, '\"') from @s) files = ('load-1/lines.ndjson') {JSON}"
+        )
+        md5 = hashlib.md5(landed.read_bytes(), usedforsecurity=False).hexdigest()
+        assert sql("select key, file from t order by key") == [("a", md5), ("b", md5)]
 
     def test_alias_and_constants(self, sql: Sql) -> None:
         sql(f"copy into t (key, n) from (select f.$1:key, 7 from @s/load-1 f) {JSON}")

@@ -13,7 +13,7 @@ from mm_jobs.common.env import optional
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import WaiterConfigTypeDef
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, WaiterConfigTypeDef
 
 
 _BUCKET_WAIT: "Final[WaiterConfigTypeDef]" = {"Delay": 1, "MaxAttempts": 60}
@@ -60,11 +60,20 @@ class Bucket:
 
     def metadata(self, key: str) -> dict[str, str] | None:
         """Return an object's user metadata without its content, or None where there is none. Raises JobError."""
+        head = self._head(key)
+        return None if head is None else dict(head.get("Metadata", {}))
+
+    def etag(self, key: str) -> str | None:
+        """Return an object's ETag without quotes, or None where there is no such object. Raises JobError."""
+        head = self._head(key)
+        return None if head is None else head["ETag"].strip('"')
+
+    def _head(self, key: str) -> "HeadObjectOutputTypeDef | None":
         from botocore.exceptions import ClientError
 
         with self._errors(f"look at {key}"):
             try:
-                return dict(self._s3().head_object(Bucket=self.name, Key=key).get("Metadata", {}))
+                return self._s3().head_object(Bucket=self.name, Key=key)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                     return None

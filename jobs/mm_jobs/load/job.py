@@ -20,6 +20,7 @@ from mm_jobs.load import schema
 from mm_jobs.load.documents import Loadable, NotOurs, key_problem, naive_utc, read
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry, Ledger
+from mm_jobs.load.staging.base import Changed, Staging
 from mm_jobs.load.writing import ROWS_PER_OBJECT, write
 
 _READ_AHEAD: Final = 3
@@ -46,16 +47,20 @@ class Announcer(Protocol):
 class Load:
     """One run of the load Job."""
 
-    def __init__(self, spec: LoadSpec, warehouse: Warehouse, store: Store, announcer: Announcer, log: Log) -> None:
+    def __init__(
+        self, spec: LoadSpec, warehouse: Warehouse, store: Store, staging: Staging, announcer: Announcer, log: Log
+    ) -> None:
         self._spec = spec
         self._warehouse = warehouse
         self._store = store
+        self._staging = staging
         self._announcer = announcer
         self._log = log
         self._ledger = Ledger(warehouse)
         self._loaded: list[LoadedObject] = []
         self._refused: list[tuple[str, str, NotOurs]] = []
-        self._counts = {"skipped": 0, "rejected": 0, "gone": 0, "bytes": 0, "groups": 0}
+        self._changed: set[str] = set()
+        self._counts = {"skipped": 0, "rejected": 0, "gone": 0, "changed": 0, "bytes": 0, "groups": 0}
 
     def run(self) -> dict[str, Any]:
         """Carry the load out and return the counts of its termination message.
@@ -114,18 +119,22 @@ class Load:
                 self._refused.append((item.key, stored.etag, problem))
 
     def _write(self, group: list[Loadable]) -> None:
-        """Load a group, or what remains of it without the objects whose values do not fit."""
+        """Load a group, or what remains of it without the objects that changed or whose values do not fit."""
         misfits = self._load_or_halve(group)
-        if len(group) > 1 and len(misfits) == len(group):
+        tried = [item for item in group if item.key not in self._changed]
+        if len(tried) > 1 and len(misfits) == len(tried):
             # Not one of many fits: then it is not the objects that are wrong.
-            message = f"the warehouse refused each of {len(group)} objects; the first: {misfits[0][1]}"
+            message = f"the warehouse refused each of {len(tried)} objects; the first: {misfits[0][1]}"
             raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message)
         for item, problem in misfits:
             self._reject(item.key, item.etag, "BadDocument", problem)
 
     def _load_or_halve(self, group: list[Loadable]) -> list[tuple[Loadable, str]]:
         try:
-            write(self._warehouse, self._spec.load_id, group)
+            write(self._warehouse, self._staging, self._spec.load_id, group)
+        except Changed as changed:
+            rest = self._leave(group, changed)
+            return self._load_or_halve(rest) if rest else []
         except DataError as error:
             if len(group) == 1:
                 return [(group[0], str(error))]
@@ -137,6 +146,15 @@ class Load:
         ]
         self._log.info("loaded", objects=len(group), bytes=sum(len(item.document) for item in group))
         return []
+
+    def _leave(self, group: list[Loadable], changed: Changed) -> list[Loadable]:
+        """Leave what changed to the load that its new content causes, or to a sweep, and return the others."""
+        for item in group:
+            if item.key in changed.keys:
+                self._counts["changed"] += 1
+                self._log.warning("object.changed", key=item.key, checked=item.etag)
+        self._changed |= changed.keys
+        return [item for item in group if item.key not in changed.keys]
 
     def _reject(self, key: str, etag: str, reason: str, message: str) -> None:
         self._counts["rejected"] += 1

@@ -1,8 +1,10 @@
 """``mm-load``: load objects of the bucket into bronze, and tell Kafka. With ``--sweep`` it finds the missing ones."""
 
 import argparse
+import os
 from typing import Any, Final
 
+from mm_contracts import connections
 from mm_contracts.batch import LOAD_ENV, LoadSpec
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.topics import new_trace_id
@@ -16,6 +18,9 @@ from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load.announcing import KafkaAnnouncer
 from mm_jobs.load.job import Load
+from mm_jobs.load.staging.base import Staging
+from mm_jobs.load.staging.external import ExternalStaging
+from mm_jobs.load.staging.internal import InternalStaging
 
 _EPILOG: Final = f"""
 environment:
@@ -23,6 +28,8 @@ environment:
   S3_ENDPOINT_URL, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD (or SNOWFLAKE_PRIVATE_KEY_PATH), SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded one
+  SNOWFLAKE_EXTERNAL_STAGE  full name of an external stage whose URL is the bucket's root: the account reads the objects
+                         itself (default: the Job stages them)
   KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD)
   MARS_BRONZE_TRANSIENT  false: bronze tables keep Snowflake's fail-safe copies (default true)
   MM_TERMINATION_LOG, LOG_LEVEL, LOG_FORMAT (text or json)
@@ -49,13 +56,20 @@ def _run(log: Log, *, sweep: bool) -> dict[str, Any]:
     spec = _spec(sweep=sweep)
     log.bind(load_id=spec.load_id, trace_id=spec.trace_id)
     announcer = KafkaAnnouncer(spec, log)
+    bucket = Bucket()
+    staging = _staging(bucket)
     try:
         with Warehouse(query_tag=f"martian-moments load {spec.load_id}") as warehouse:
-            return Load(spec, warehouse, Bucket(), announcer, log).run()
+            return Load(spec, warehouse, bucket, staging, announcer, log).run()
     except JobError as error:
         if error.reason is not Reason.KAFKA_ERROR:
             announcer.failure(error)
         raise
+
+
+def _staging(bucket: Bucket) -> Staging:
+    stage = connections.external_stage(os.environ)
+    return ExternalStaging(stage, bucket) if stage else InternalStaging()
 
 
 def _spec(*, sweep: bool) -> LoadSpec:

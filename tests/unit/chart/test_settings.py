@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from mm_cli.main import build_parser
 from mm_cli.setup_bucket import DEFAULT_ARN
-from mm_contracts.connections import kafka_settings, warehouse_arguments
+from mm_contracts.connections import external_stage, kafka_settings, warehouse_arguments
 from mm_contracts.sources import Sources
 from mm_contracts.topics import TOPICS, dead_letter_topic
 from mm_operator.core.settings import OperatorSettings
@@ -97,6 +97,15 @@ def test_a_key_pair_is_a_file_and_no_variable(render: Callable[..., list[Object]
     } in load.volume_mounts
 
 
+def test_load_jobs_are_told_the_external_stage(render: Callable[..., list[Object]]) -> None:
+    stage = "MARS.BRONZE.ARCHIVE"
+    with_one = render(*EXTERNAL, f"--set=warehouse.snowflake.externalStage={stage}")
+    assert external_stage(_env(with_one)) == stage
+    assert {"configMapRef": {"name": "mars-env"}} in _settings(with_one).jobs.load.env_from
+    for variant in ("default", "external"):
+        assert external_stage(_env(render(*VARIANTS[variant]))) is None
+
+
 def test_each_job_gets_the_secrets_of_its_work_alone(render: Callable[..., list[Object]]) -> None:
     def secrets(kind: str, *arguments: str) -> set[str]:
         job = _settings(render(*arguments)).jobs.of(kind)  # type: ignore[arg-type]
@@ -181,6 +190,8 @@ REFUSALS = {
         "--set=warehouse.provider=snowflake", "--set=warehouse.snowflake.account=a",
     ),
     "warehouse.snowflake.account": ("--set=warehouse.provider=snowflake", "--set=warehouse.existingSecret=a"),
+    "warehouse.snowflake.externalStage": ("--set=warehouse.snowflake.externalStage=MARS.BRONZE.ARCHIVE",),
+    "/warehouse/snowflake/externalStage": (*EXTERNAL, "--set=warehouse.snowflake.externalStage=ARCHIVE"),
     "there is no source": ("--set=simulator.enabled=false",),
     'there is no source "nasa"': ("--set=source.default=nasa",),
     "maxConcurentJobs": ("--set=operator.maxConcurentJobs=2",),

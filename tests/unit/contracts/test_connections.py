@@ -1,7 +1,7 @@
 """Environment variables become client arguments; what is missing is told by name."""
 
 import pytest
-from mm_contracts.connections import SettingsError, kafka_settings, warehouse_arguments
+from mm_contracts.connections import SettingsError, external_stage, kafka_settings, warehouse_arguments
 
 ACCOUNT = {"SNOWFLAKE_ACCOUNT": "org-account", "SNOWFLAKE_USER": "MARS_LOADER"}
 
@@ -54,6 +54,24 @@ def test_an_endpoint_without_an_account() -> None:
 def test_what_is_missing_is_named(env: dict[str, str], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         warehouse_arguments(env)
+
+
+def test_an_external_stage_is_an_accounts_and_named_in_full() -> None:
+    assert external_stage({}) is None
+    assert external_stage({"SNOWFLAKE_EXTERNAL_STAGE": ""}) is None
+    assert external_stage({"SNOWFLAKE_EXTERNAL_STAGE": "MARS.BRONZE.archive_1$"}) == "MARS.BRONZE.archive_1$"
+    for name in (
+        "ARCHIVE",
+        "BRONZE.ARCHIVE",
+        "@MARS.BRONZE.ARCHIVE",
+        "MARS.BRONZE.A/photos",
+        'MARS.BRONZE."a b"',
+        "a.b.c d",
+    ):
+        with pytest.raises(SettingsError, match=r"give the full name, <database>\.<schema>\.<stage>"):
+            external_stage({"SNOWFLAKE_EXTERNAL_STAGE": name})
+    with pytest.raises(SettingsError, match="embedded warehouse, which reads no external stage"):
+        external_stage({"SNOWFLAKE_EXTERNAL_STAGE": "MARS.BRONZE.ARCHIVE", "SNOWFLAKE_HOST": "mars-warehouse"})
 
 
 def test_kafka_plain_and_with_sasl() -> None:

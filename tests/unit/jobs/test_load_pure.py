@@ -14,7 +14,7 @@ from mm_jobs.load.announcing import failure_event, success_events
 from mm_jobs.load.documents import NotOurs, read
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry
-from mm_jobs.load.writing import copy_statement
+from mm_jobs.load.staging.internal import copy_statement
 
 KEY = "photos/curiosity/mars_rover_photos_batch_sol_1_to_2_20260102T030405Z.json"
 DOCUMENT: dict[str, Any] = {

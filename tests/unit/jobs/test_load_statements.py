@@ -1,66 +1,20 @@
-"""What a load says to the warehouse, recorded: the rules of a real Snowflake account hold for it.
+"""What a load says to the warehouse when it stages its files itself, recorded: an account's rules hold for it."""
 
-There, DDL commits an open transaction, a statement's text has at most a megabyte and a list at most 16,384 expressions;
-and PUT belongs outside the transaction, so that nothing waits for an upload under locks.
-"""
-
-import contextlib
 import json
-import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
-from mm_contracts.bronze import TABLES, all_tables
+from mm_contracts.bronze import all_tables
 from mm_jobs.load import schema
-from mm_jobs.load.documents import Loadable
 from mm_jobs.load.ledger import Ledger
+from mm_jobs.load.staging.internal import InternalStaging
 from mm_jobs.load.writing import write
 
-DDL = re.compile(r"(?i)^(create|drop|alter|truncate|grant)\b")
-
-
-class Recorder:
-    """Takes statements as the warehouse's client does; keeps what was staged."""
-
-    def __init__(self, present: Sequence[str] = ()) -> None:
-        self.said: list[tuple[str, tuple[object, ...]]] = []
-        self.staged: dict[str, bytes] = {}
-        self._present = present
-        self._open = False
-
-    def run(self, sql: str, binds: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        self.said.append((sql, tuple(binds)))
-        assert len(sql) < 1_000_000
-        assert sql.count("?") == len(binds) < 16_384
-        assert not (self._open and (DDL.match(sql) or sql.lower().startswith("put")))
-        if match := re.match(r"put file://(\S+) @(\S+)", sql):
-            path = Path(match[1])
-            self.staged[f"{match[2]}/{path.name}"] = path.read_bytes()
-        if "INFORMATION_SCHEMA.TABLES" in sql:
-            return [(name,) for name in self._present]
-        return []
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        self.run("begin")
-        self._open = True
-        yield
-        self._open = False
-        self.run("commit")
-
-    def texts(self) -> list[str]:
-        return [sql for sql, _ in self.said]
-
-
-def _loadable(number: int, dataset: str = "photos") -> Loadable:
-    return Loadable(f"{dataset}/key-{number}", f"e{number}", TABLES[dataset], b'{"a":"it\'s"}')
+from tests.unit.jobs.recorded_warehouse import Recorder, loadable
 
 
 def test_a_group_is_staged_first_and_then_written_in_one_transaction() -> None:
     recorder = Recorder()
-    write(recorder, "load-1", [_loadable(1), _loadable(2), _loadable(3, "manifests")])  # type: ignore[arg-type]
+    write(recorder, InternalStaging(), "load-1", [loadable(1), loadable(2), loadable(3, "manifests")])  # type: ignore[arg-type]
     verbs = [" ".join(text.split()[:3]) for text in recorder.texts()]
     photos, manifests = "BRONZE.RAW_PHOTO_RESPONSE", "BRONZE.RAW_MANIFEST_RESPONSE"
     assert [verb.split(" file")[0] for verb in verbs[:2]] == ["put", "put"]
@@ -79,7 +33,7 @@ def test_a_group_is_staged_first_and_then_written_in_one_transaction() -> None:
 
 def test_documents_travel_in_files_and_keys_in_binds() -> None:
     recorder = Recorder()
-    write(recorder, "load-1", [_loadable(1), _loadable(2)])  # type: ignore[arg-type]
+    write(recorder, InternalStaging(), "load-1", [loadable(1), loadable(2)])  # type: ignore[arg-type]
     assert not any("it's" in text or "key-1" in text for text in recorder.texts())
     ((place, content),) = recorder.staged.items()
     lines = [json.loads(line) for line in content.splitlines()]
@@ -96,7 +50,7 @@ def test_each_try_stages_under_a_name_of_its_own() -> None:
     places = set()
     for _ in range(2):
         recorder = Recorder()
-        write(recorder, "load-1", [_loadable(1)])  # type: ignore[arg-type]
+        write(recorder, InternalStaging(), "load-1", [loadable(1)])  # type: ignore[arg-type]
         places |= set(recorder.staged)
     assert len(places) == 2
 

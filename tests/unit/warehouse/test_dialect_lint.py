@@ -32,6 +32,8 @@ BROKEN = {
     "POSITIONAL COLUMN": "select $2 from values (1, 'a')",
     "MATCH_BY_COLUMN_NAME": "copy into t from @s match_by_column_name = case_insensitive",
     "ON_ERROR": "copy into t from @s on_error = 'continue'",
+    "FILE METADATA": "copy into t from (select metadata$start_scan_time, $1 from @s)",
+    "EXTERNAL STAGE": "create stage if not exists s url = 's3://mars/' storage_integration = i",
     "WRITE_PANDAS": "select write_pandas(1)",
     "STREAM OR TASK": "create or replace stream s on table t",
     "TIME ZONE TYPE": "select ts::timestamp_tz from t",
@@ -42,6 +44,7 @@ ALLOWED = """
 {# {{ swap with }} #}
 select md5(a), sha2(a, 256), f.value:geometry.type::string, f.index, t.sequence, typeof(v), $1:path::int,
     dateadd(second, 2, ts), dateadd('day', -1, d), to_date(x, 'YYYY-MM-DD'), at, match_by_column_name,
+    metadata$filename, metadata$file_content_key, url,
     ts::timestamp_ntz,    current_timestamp()::timestamp_ntz, column1, as_of, hashed, x.hash
 from {{ ref('t') }}, lateral flatten(input => v, outer => true) f /* connect by */
 qualify row_number() over (partition by a order by b) = 1

@@ -17,10 +17,11 @@ from fakesnow.transforms.options import parse_options
 from sqlglot import Expr, exp
 
 from mm_warehouse.cursor_types import CursorLike
-from mm_warehouse.dialect.staged import files_at, fingerprint, location, reading
+from mm_warehouse.dialect.staged import content_key, files_at, fingerprint, location, reading
 from mm_warehouse.errors import SqlError
 
 _SOURCE = "_MM_STAGED"
+_CONTENT_KEY = "METADATA$FILE_CONTENT_KEY"
 _OPTIONS = {
     "FILE_FORMAT",
     "FORCE",
@@ -174,9 +175,10 @@ def _with_source(insert: Expr, file: Path, root: Path, options: _Options) -> Exp
     """`insert` with the placeholder replaced by the reading of `file`."""
     strip = str(options.format.get("STRIP_OUTER_ARRAY", "FALSE")).upper() == "TRUE"
     name = exp.Literal.string(str(file.relative_to(root))).sql(dialect="duckdb")
-    reader: Expr = exp.maybe_parse(
-        f'SELECT json AS "$1", {name} AS "METADATA$FILENAME" FROM {reading(file, strip)}', dialect="duckdb"
-    )
+    columns = f'json AS "$1", {name} AS "METADATA$FILENAME"'
+    if any(column.name.upper() == _CONTENT_KEY for column in insert.find_all(exp.Column)):
+        columns += f", '{content_key(file)}' AS \"{_CONTENT_KEY}\""  # only where it is asked for: it costs a reading
+    reader: Expr = exp.maybe_parse(f"SELECT {columns} FROM {reading(file, strip)}", dialect="duckdb")
     statement = insert.copy()
     placeholder = next(t for t in statement.find_all(exp.Table) if t.name == _SOURCE)
     alias = placeholder.alias or _SOURCE

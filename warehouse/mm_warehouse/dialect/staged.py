@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import re
 import zlib
@@ -64,6 +65,12 @@ def fingerprint(file: Path) -> str:
         while chunk := handle.read(1 << 20):
             crc, adler = zlib.crc32(chunk, crc), zlib.adler32(chunk, adler)
     return f"{file.stat().st_size:x}-{crc:08x}{adler:08x}"
+
+
+def content_key(file: Path) -> str:
+    """METADATA$FILE_CONTENT_KEY: the content's MD5, which is also the ETag of an object that S3 got in one piece."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _layout(file: Path) -> str:

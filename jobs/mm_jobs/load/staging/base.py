@@ -1,0 +1,53 @@
+"""What every way of staging has in common: what it is given, what it does, and how it says that an object changed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from mm_contracts.bronze import BronzeTable
+
+from mm_jobs.common.warehouse import Warehouse
+from mm_jobs.load.documents import Loadable
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The objects of one group that belong to one table, and what their rows say of the load."""
+
+    load_id: str
+    loaded_at: str
+    table: BronzeTable
+    items: tuple[Loadable, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """The objects' keys."""
+        return [item.key for item in self.items]
+
+
+class Changed(Exception):
+    """Objects are no longer what was checked: they are for a later load, and nothing of this try may stay."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = frozenset(keys)
+        super().__init__(f"overwritten or removed since it was checked: {', '.join(sorted(self.keys))}")
+
+
+class Staging(Protocol):
+    """A way for documents to get into their tables."""
+
+    def staged(self, warehouse: Warehouse, parts: Sequence[Part]) -> AbstractContextManager[Callable[[Part], None]]:
+        """Make the parts' documents readable for the warehouse while the block lasts, outside of any transaction.
+
+        The block is given a function that copies a part into its table, inside the transaction. It raises DataError
+        where values do not fit, Changed where an object is no longer what was checked, JobError for anything else.
+        """
+
+
+def parts_of(group: Iterable[Loadable], load_id: str, loaded_at: str) -> list[Part]:
+    """Return a group's objects by table."""
+    tables: dict[str, list[Loadable]] = {}
+    for item in group:
+        tables.setdefault(item.table.name, []).append(item)
+    return [Part(load_id, loaded_at, items[0].table, tuple(items)) for items in tables.values()]
