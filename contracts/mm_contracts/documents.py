@@ -11,10 +11,11 @@ with the manifest. ``not_promised``: the manifest has no such sol (it has no pho
 """
 
 
-class SolOutcome(TypedDict):
-    """What the manifest promised for a sol and what came."""
+class Attempt(TypedDict):
+    """One attempt at a sol: what the manifest promised then, and what came."""
 
-    sol: int
+    attempt: int
+    """The batch's attempt that asked, from 1."""
     status: SolStatus
     reason: str | None
     message: str
@@ -23,6 +24,14 @@ class SolOutcome(TypedDict):
     received_photos: int
     received_cameras: list[str]
     requested_at: str
+
+
+class SolOutcome(Attempt):
+    """What is true of a sol now, and the batch's attempts at it that this one took the place of."""
+
+    sol: int
+    earlier: list[Attempt]
+    """Oldest first. Their photos, if there were any, are not in the object."""
 
 
 class Provenance(TypedDict):

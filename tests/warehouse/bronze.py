@@ -82,12 +82,22 @@ def outcome(sol: int, promised: dict[str, Any] | None, photos: list[dict[str, An
         "promised_photos": promised["total_photos"] if promised else None,
         "promised_cameras": promised["cameras"] if promised else None,
         "received_photos": len(photos), "received_cameras": received, "requested_at": at,
+        "attempt": 1, "earlier": [],
     }  # fmt: skip
 
 
 def failed(sol: int, reason: str, at: str) -> dict[str, Any]:
     """The outcome of a sol without a usable answer."""
     return outcome(sol, None, [], at) | {"status": "failed", "reason": reason, "message": f"The source said {reason}."}
+
+
+def retried(now: dict[str, Any], *before: dict[str, Any]) -> dict[str, Any]:
+    """A sol's outcome with those that the attempts before it had, oldest first."""
+    kept = [
+        {name: value for name, value in one.items() if name not in ("sol", "earlier")} | {"attempt": attempt}
+        for attempt, one in enumerate(before, 1)
+    ]
+    return now | {"attempt": len(before) + 1, "earlier": kept}
 
 
 def photo_batch(

@@ -19,6 +19,7 @@ from tests.warehouse.bronze import (
     outcome,
     photo,
     photo_batch,
+    retried,
 )
 from tests.warehouse.dbt_runs import Dbt, running
 
@@ -43,6 +44,12 @@ def built(dbt: Dbt, *tables: str) -> None:
     """Run all that loads into these bronze tables touch, as the transform Job selects it."""
     for tag in ("loop", None):
         dbt("run", *built_from(set(tables), tag))
+
+
+ATTEMPTS = """
+select ATTEMPT, STATUS, IS_LATEST_ATTEMPT, IS_WHOLE from SILVER.SOL_OUTCOMES
+where ROVER_NAME = 'Perseverance' and SOL = 1 order by ATTEMPT
+"""
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +89,18 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
 
     # A batch with one failed sol, then its retry: the same key, another ETag.
     whole = source.batch("Perseverance", [0, 1], second, name="retried")
+    whole.arrays["SOLS"][1] = retried(whole.arrays["SOLS"][1], failed(1, "SourceError", first))
     photos = [p for p in whole.arrays["PHOTOS"] if p["sol"] == 0]
     broken = later(whole, first, PHOTOS=photos, SOLS=[whole.arrays["SOLS"][0], failed(1, "SourceError", first)])
     dbt.put(broken, coordinates_batch("Perseverance", source.features("Perseverance"), first))
     built(dbt, PHOTOS, COORDINATES)
     gaps = "select SOL, STATUS, REASON from SILVER.INGESTION_PLANNING where ROVER_NAME = 'Perseverance' and SOL < 2"
     assert dbt.rows(gaps) == [(1, "MISSING_SOL", "SourceError")]
+    assert dbt.rows(ATTEMPTS) == [(1, "failed", True, False)]
     dbt.put(whole)
     built(dbt, PHOTOS)
     assert dbt.rows(gaps) == []
+    assert dbt.rows(ATTEMPTS) == [(1, "failed", False, False), (2, "complete", True, True)]
 
     # Two objects of one second; one made before all others and loaded last, with a photo that is gone since.
     sols = [source.batch("Perseverance", pair, second, name) for pair, name in (([14, 15], "a"), ([15, 16], "b"))]
@@ -142,6 +152,8 @@ def random_object(rng: random.Random, number: int) -> Batch:
         else:
             photos += found
             sols.append(outcome(sol, None, found, at) | {"status": rng.choice(("complete", "mismatch"))})
+        before = [failed(sol, "SourceError", at), outcome(sol, None, found, at) | {"status": "mismatch"}]
+        sols[-1] = retried(sols[-1], *before[: rng.randrange(3)])
     return replace(photo_batch("Perseverance", sols, photos, at, f"{number}"), key=f"photos/perseverance/{number}.json")
 
 

@@ -83,7 +83,7 @@ attempted as (
     from {{ ref('sol_outcomes') }} as outcomes
     inner join gaps
         on outcomes.source = gaps.source and outcomes.rover_name = gaps.rover_name and outcomes.sol = gaps.sol
-    where outcomes.status in ('complete', 'mismatch', 'failed')
+    where outcomes.is_latest_attempt and outcomes.status in ('complete', 'mismatch', 'failed')
 
 ),
 

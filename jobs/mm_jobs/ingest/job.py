@@ -14,7 +14,7 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
 from mm_jobs.ingest.failures import SOURCE_WIDE, SourceFailure, exit_code
 from mm_jobs.ingest.http import SourceClient
-from mm_jobs.ingest.photos import MOST_THREADS, Earlier, Fetched, earlier_sols, fetch
+from mm_jobs.ingest.photos import MOST_THREADS, Fetched, Former, fetch, former_sols
 from mm_jobs.ingest.sources import source_of
 from mm_jobs.ingest.sources.traverse import drives
 from mm_jobs.ingest.spec import Batch, SourceSettings
@@ -46,10 +46,14 @@ def run(batch: Batch, settings: SourceSettings, client: SourceClient, store: Sto
             return writer.manifests(manifest)
         if batch.dataset == COORDINATES:
             return writer.coordinates(drives(settings, client, batch.rover))
-        earlier = _earlier(batch, store, log)
-        threads = min(MOST_THREADS, settings.max_concurrency)
         fetched = fetch(
-            source_of(settings, client), batch.rover, batch.sol_numbers(), log, threads=threads, earlier=earlier
+            source_of(settings, client),
+            batch.rover,
+            batch.sol_numbers(),
+            log,
+            threads=min(MOST_THREADS, settings.max_concurrency),
+            attempt=batch.attempt,
+            former=_former(batch, store, log),
         )
     except SourceFailure as failure:
         raise JobError(
@@ -67,17 +71,17 @@ def _photos_key(batch: Batch) -> str:
     return photos_key(batch.rover, sols[0], sols[-1], batch.stamp)
 
 
-def _earlier(batch: Batch, store: Store, log: Log) -> Earlier:
+def _former(batch: Batch, store: Store, log: Log) -> dict[int, Former]:
     if batch.attempt == 1:
         return {}
     stored = store.get(_photos_key(batch))
     try:
-        found = earlier_sols(json.loads(stored.body) if stored else None)
+        found = former_sols(json.loads(stored.body) if stored else None)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Somebody else's bytes under our key: this attempt overwrites them.
         log.warning("earlier_attempt.unreadable", key=_photos_key(batch))
         return {}
-    log.info("earlier_attempt", complete_sols=len(found))
+    log.info("earlier_attempt", complete_sols=sum(one.photos is not None for one in found.values()))
     return found
 
 

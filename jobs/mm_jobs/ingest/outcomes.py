@@ -1,9 +1,9 @@
 """What came of a sol: the manifest's promise against the photos received. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from mm_contracts.documents import SolOutcome
+from mm_contracts.documents import Attempt, SolOutcome, SolStatus
 from mm_contracts.reasons import Reason
 
 from mm_jobs.ingest.failures import SourceFailure
@@ -33,7 +33,29 @@ def camera_names(photos: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({str(camera.get("name")) for camera in cameras if isinstance(camera, dict)})
 
 
-def received(sol: int, promise: Promise, photos: list[dict[str, Any]], asked_at: str) -> SolOutcome:
+class Asked(NamedTuple):
+    """A sol that this attempt asks for, and what the batch's earlier attempts had of it."""
+
+    sol: int
+    at: str
+    """RFC 3339, UTC."""
+    attempt: int = 1
+    former: SolOutcome | None = None
+
+
+_MOST_EARLIER: Final = 20
+"""Attempts on record of one sol: rate limits may make a batch try for days."""
+
+
+def history(former: SolOutcome | None) -> list[Attempt]:
+    """Return the attempts that a new one takes the place of, oldest first."""
+    if former is None:
+        return []
+    latest: Attempt = {name: former[name] for name in Attempt.__annotations__}  # type: ignore[assignment, literal-required]
+    return [*former["earlier"], latest][-_MOST_EARLIER:]
+
+
+def received(asked: Asked, promise: Promise, photos: list[dict[str, Any]]) -> SolOutcome:
     """Return the outcome of a sol whose whole answer came: complete, or a mismatch that says in what."""
     cameras = camera_names(photos)
     reason, message = None, ""
@@ -43,42 +65,41 @@ def received(sol: int, promise: Promise, photos: list[dict[str, Any]], asked_at:
     elif promise.cameras is not None and cameras != promise.cameras:
         reason = Reason.CAMERA_MISMATCH
         message = f"the manifest promises cameras {', '.join(promise.cameras)}; {', '.join(cameras)} came"
-    return SolOutcome(
-        sol=sol,
-        status="mismatch" if reason else "complete",
-        reason=reason.value if reason else None,
-        message=message,
-        promised_photos=promise.photos,
-        promised_cameras=promise.cameras,
-        received_photos=len(photos),
-        received_cameras=cameras,
-        requested_at=asked_at,
-    )
+    return _outcome(asked, "mismatch" if reason else "complete", reason, message, promise, len(photos), cameras)
 
 
-def not_promised(sol: int, max_sol: object, asked_at: str) -> SolOutcome:
+def not_promised(asked: Asked, max_sol: object) -> SolOutcome:
     """Return the outcome of a sol that the manifest does not list; nothing needs to be asked."""
-    beyond = isinstance(max_sol, int) and sol > max_sol
-    message = f"sol {sol} is beyond the rover's last sol {max_sol}" if beyond else f"the manifest lists no sol {sol}"
-    return _without_photos(sol, "not_promised", Reason.SOL_NOT_PROMISED, message, None, asked_at)
+    beyond = isinstance(max_sol, int) and asked.sol > max_sol
+    lists_none = f"the manifest lists no sol {asked.sol}"
+    message = f"sol {asked.sol} is beyond the rover's last sol {max_sol}" if beyond else lists_none
+    return _outcome(asked, "not_promised", Reason.SOL_NOT_PROMISED, message, None)
 
 
-def failed(sol: int, promise: Promise | None, failure: SourceFailure, asked_at: str) -> SolOutcome:
+def failed(asked: Asked, promise: Promise | None, failure: SourceFailure) -> SolOutcome:
     """Return the outcome of a sol without a usable answer."""
-    return _without_photos(sol, "failed", failure.reason, str(failure), promise, asked_at)
+    return _outcome(asked, "failed", failure.reason, str(failure), promise)
 
 
-def _without_photos(
-    sol: int, status: Any, reason: Reason, message: str, promise: Promise | None, asked_at: str
+def _outcome(
+    asked: Asked,
+    status: SolStatus,
+    reason: Reason | None,
+    message: str,
+    promise: Promise | None,
+    photos: int = 0,
+    cameras: Iterable[str] = (),
 ) -> SolOutcome:
     return SolOutcome(
-        sol=sol,
+        sol=asked.sol,
+        attempt=asked.attempt,
         status=status,
-        reason=reason.value,
+        reason=reason.value if reason else None,
         message=message[:500],
         promised_photos=promise.photos if promise else None,
         promised_cameras=promise.cameras if promise else None,
-        received_photos=0,
-        received_cameras=[],
-        requested_at=asked_at,
+        received_photos=photos,
+        received_cameras=list(cameras),
+        requested_at=asked.at,
+        earlier=history(asked.former),
     )

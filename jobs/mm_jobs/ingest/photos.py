@@ -1,10 +1,10 @@
 """One rover's sols from the source: what the manifest promises is asked for, with a few requests at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from mm_contracts.documents import SolOutcome
 
@@ -12,7 +12,7 @@ from mm_jobs.common.ending import rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.ingest import outcomes
 from mm_jobs.ingest.failures import SourceFailure
-from mm_jobs.ingest.outcomes import Promise
+from mm_jobs.ingest.outcomes import Asked, Promise
 
 MOST_THREADS: Final = 4
 
@@ -36,12 +36,16 @@ class Fetched:
     failures: dict[int, SourceFailure] = field(default_factory=dict)
 
 
-Earlier = dict[int, tuple[SolOutcome, list[dict[str, Any]]]]
-"""Sols that an earlier attempt of the same batch has brought whole, with their photos."""
+class Former(NamedTuple):
+    """What the batch's attempts so far recorded of a sol."""
+
+    outcome: SolOutcome
+    photos: list[dict[str, Any]] | None
+    """The sol's photos, where they came complete: then it need not be asked for again."""
 
 
-def earlier_sols(document: dict[str, Any] | None) -> Earlier:
-    """Return the complete sols of the object that an earlier attempt wrote, so that a retry asks only for the others.
+def former_sols(document: dict[str, Any] | None) -> dict[int, Former]:
+    """Return what an earlier attempt's object says of each sol, so that a retry asks only for what it lacks.
 
     Without that, a batch that needs more requests than an hour's limit allows would never end.
     """
@@ -50,11 +54,13 @@ def earlier_sols(document: dict[str, Any] | None) -> Earlier:
     by_sol: dict[int, list[dict[str, Any]]] = {}
     for photo in document.get("photos", []):
         by_sol.setdefault(photo["sol"], []).append(photo)
-    return {
-        outcome["sol"]: (outcome, by_sol.get(outcome["sol"], []))
-        for outcome in document.get("sols", [])
-        if outcome["status"] == "complete" and len(by_sol.get(outcome["sol"], [])) == outcome["received_photos"]
-    }
+    found = {}
+    for entry in document.get("sols", []):
+        outcome: SolOutcome = {"attempt": document["attempt"], "earlier": []} | entry
+        photos = by_sol.get(outcome["sol"], [])
+        complete = outcome["status"] == "complete" and len(photos) == outcome["received_photos"]
+        found[outcome["sol"]] = Former(outcome, photos if complete else None)
+    return found
 
 
 def fetch(
@@ -64,10 +70,21 @@ def fetch(
     log: Log,
     *,
     threads: int = MOST_THREADS,
-    earlier: Earlier | None = None,
+    attempt: int = 1,
+    former: Mapping[int, Former] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Fetched:
     """Return what came of each sol. A failed sol is an outcome with its reason, and stops no other.
+
+    Args:
+        source: who is asked.
+        rover: its name.
+        sols: what is wanted of it.
+        log: gets a line per sol.
+        threads: requests at a time, at most.
+        attempt: the batch's attempt that this is, from 1.
+        former: what the attempts before it recorded.
+        now: the time, with a zone.
 
     Raises:
         SourceFailure: the manifest could not be had, so that nothing can be said of any sol.
@@ -76,16 +93,17 @@ def fetch(
     promises = outcomes.promises(manifest)
 
     def one(sol: int) -> tuple[SolOutcome, list[dict[str, Any]], SourceFailure | None]:
-        asked_at, promise = rfc3339(now()), promises.get(sol)
+        known = (former or {}).get(sol)
+        asked, promise = Asked(sol, rfc3339(now()), attempt, known.outcome if known else None), promises.get(sol)
         if promise is None:
-            return outcomes.not_promised(sol, manifest.get("max_sol"), asked_at), [], None
-        if earlier and sol in earlier and _still_promised(earlier[sol][0], promise):
-            return *earlier[sol], None
+            return outcomes.not_promised(asked, manifest.get("max_sol")), [], None
+        if known and known.photos is not None and _still_promised(known.outcome, promise):
+            return known.outcome, known.photos, None
         try:
             photos = source.photos(rover, sol)
         except SourceFailure as failure:
-            return outcomes.failed(sol, promise, failure, asked_at), [], failure
-        return outcomes.received(sol, promise, photos, asked_at), photos, None
+            return outcomes.failed(asked, promise, failure), [], failure
+        return outcomes.received(asked, promise, photos), photos, None
 
     fetched = Fetched()
     wanted = sorted(sols)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, PhotosDocument, SolOutcome
+from mm_contracts.documents import Attempt, CoordinatesDocument, ManifestsDocument, PhotosDocument, SolOutcome
 from mm_contracts.keys import parse_key
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
@@ -206,6 +206,35 @@ def test_a_retry_asks_only_for_what_an_earlier_attempt_did_not_bring(
     assert [p["id"] for p in written(store)["photos"]] == [0, 1, 10, 20, 21, 22]
     assert (counts["photos"], written(store)["attempt"]) == (6, 2)
     assert written(store)["sols"][0]["requested_at"] == first_asked
+    on_record = {
+        sol["sol"]: [(a["attempt"], a["status"]) for a in [*sol["earlier"], sol]] for sol in written(store)["sols"]
+    }
+    assert on_record == {0: [(1, "complete")], 1: [(1, "failed"), (2, "complete")], 2: [(1, "complete")]}
+    assert set(written(store)["sols"][1]["earlier"][0]) == Attempt.__required_keys__
+    assert written(store)["sols"][1]["earlier"][0]["reason"] == "SourceError"
+
+
+def test_attempts_on_record_are_bounded(run: Run, source: ScriptedSource, store: MemoryStore) -> None:
+    serve(source, 0, sol1=GONE)
+    for attempt in range(1, 31):
+        with pytest.raises(JobError):
+            run("0-1", attempt=attempt)
+    attempts = [one["attempt"] for one in written(store)["sols"][1]["earlier"]]
+    assert attempts == list(range(10, 30))
+
+
+def test_an_object_of_an_older_version_is_continued(run: Run, source: ScriptedSource, store: MemoryStore) -> None:
+    serve(source, 0, sol1=GONE)
+    with pytest.raises(JobError):
+        run("0-1")
+    ((key, stored),) = store.objects.items()
+    document = json.loads(stored.body)
+    for sol in document["sols"]:
+        del sol["attempt"], sol["earlier"]
+    store.objects[key] = Stored(json.dumps(document).encode(), "x", {})
+    serve(source, 1)
+    run("0-1", attempt=2)
+    assert [(one["attempt"], len(one["earlier"])) for one in written(store)["sols"]] == [(1, 0), (2, 1)]
 
 
 def test_a_retry_asks_again_for_a_sol_whose_promise_changed(
