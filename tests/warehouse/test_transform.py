@@ -224,6 +224,38 @@ def test_only_what_a_load_touched_is_built_and_a_table_that_is_gone_comes_back(
         assert warehouse.run("select count(*) from SILVER.FACT_PATH") == [(0,)]
 
 
+def _replace(path: Path, changes: dict[str, str]) -> None:
+    text = path.read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: Published, tmp_path: Path) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    _transform(tmp_path / "1", log)
+    project = tmp_path / "dbt"
+    shutil.copytree(DBT, project, ignore=shutil.ignore_patterns("target", "logs", ".*"))
+    _replace(
+        project / "models/silver/sol_cameras.sql",
+        {"as thumbnails,": "as thumbnails, max(photo_id)::integer as last_photo_id,",
+         "former.thumbnails,": "former.thumbnails, former.last_photo_id,"},
+    )  # fmt: skip
+    column = "      - name: {}\n        data_type: integer\n        description: New.\n"
+    first = "      - name: first_taken_at\n"
+    _replace(project / "models/silver/sol_cameras.yml", {first: column.format("last_photo_id") + first})
+    _transform(tmp_path / "2", log, project=project)
+    with Client(query_tag="test") as warehouse:
+        rows = warehouse.run("select SOL, PHOTOS, LAST_PHOTO_ID from SILVER.SOL_CAMERAS order by SOL")
+        assert rows == [(1, 3, 1002), (2, 3, 2002)]
+    published.take()
+
+
 class Pages:
     """Keeps what a run would put into the bucket."""
 

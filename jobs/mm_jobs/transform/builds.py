@@ -5,6 +5,7 @@ holds the same objects with the same ETags. A message is not asked either: one t
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,10 +15,11 @@ from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load.documents import naive_utc
 
 Parts = Mapping[str, str]
-"""A hash by part: each bronze table, ``PROJECT`` (models and settings) and ``RELATIONS`` (what is there of them); with
-``TESTS``, how their tests went."""
+"""A hash by part: each bronze table, ``PROJECT`` (the models), ``SETTINGS`` (what they are compiled with) and
+``RELATIONS`` (what is there of them); with ``TESTS``, how their tests went."""
 
 PROJECT: Final = "PROJECT"
+SETTINGS: Final = "SETTINGS"
 RELATIONS: Final = "RELATIONS"
 TESTS: Final = "TESTS"
 _PASSED, _FAILED = "passed", "failed"
@@ -34,18 +36,29 @@ def _contents() -> str:
     return " union all ".join(f"select '{table.name}', {content} from {table.qualified}" for table in TABLES.values())
 
 
-def present(warehouse: Warehouse, project: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a run has to build."""
+
+    tables: frozenset[str] | None
+    """Bronze tables whose models are to be built; None for all models."""
+    refresh: bool = False
+    """Whether incremental models are to be built anew: rows that other code made are not what this code makes."""
+
+
+def present(warehouse: Warehouse, project: str, settings: str) -> dict[str, str]:
     """Return what a run that begins now would build from.
 
     Args:
         warehouse: with bronze's tables.
-        project: a hash of the models and of all their settings.
+        project: a hash of the models.
+        settings: a hash of what they are compiled with.
 
     Raises:
         JobError: the warehouse failed.
     """
     contents = {str(part): str(content) for part, content in warehouse.run(_contents())}
-    return contents | {PROJECT: project, RELATIONS: _relations(warehouse)}
+    return contents | {PROJECT: project, SETTINGS: settings, RELATIONS: _relations(warehouse)}
 
 
 def last(warehouse: Warehouse) -> dict[str, str]:
@@ -53,11 +66,14 @@ def last(warehouse: Warehouse) -> dict[str, str]:
     return {str(part): str(content) for part, content in warehouse.run(f"select PART, CONTENT from {BUILDS}")}
 
 
-def changed(last: Parts, present: Parts) -> frozenset[str] | None:
-    """Return the bronze tables that differ from the last build, or None where everything has to be built."""
-    if any(last.get(part) != present.get(part) for part in (PROJECT, RELATIONS)):
-        return None
-    return frozenset(table.name for table in TABLES.values() if last.get(table.name) != present.get(table.name))
+def due(last: Parts, present: Parts) -> Due:
+    """Return what has to be built, from what the last build was made from and what is there now."""
+    differ = {part for part in present if last.get(part) != present[part]}
+    if PROJECT in differ:
+        return Due(None, refresh=True)
+    if differ & {SETTINGS, RELATIONS}:
+        return Due(None)
+    return Due(frozenset(differ))
 
 
 def is_sound(last: Parts) -> bool:

@@ -137,13 +137,17 @@ class Dbt:
         return page.read_bytes()
 
     def fingerprint(self) -> str:
-        """Return a hash of all that shapes the models: the project's files, dbt's version, variables and the database.
+        """Return a hash of the models: the project's files and dbt's version.
 
         The tables' columns need no look: every model's contract, and so every column, stands in the files. dbt itself
         is not imported for it: a run that has nothing to build does without it.
         """
-        variables = json.dumps(self._variables, sort_keys=True)
-        return fingerprint(self._project, metadata.version("dbt-core"), variables, self._database.upper())
+        return fingerprint(self._project, metadata.version("dbt-core"))
+
+    def settings_fingerprint(self) -> str:
+        """Return a hash of what the models are compiled with: the variables and the database."""
+        text = json.dumps([self._variables, self._database.upper()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _arguments(self) -> list[str]:
         return [

@@ -29,6 +29,7 @@ Selection = tuple[str, ...]
 
 LOOP: Final[Selection] = ("--select", "tag:loop")
 REST: Final[Selection] = ("--exclude", "tag:loop")
+ANEW: Final[Selection] = ("--full-refresh",)
 NO_UNIT_TESTS: Final[Selection] = ("--exclude", "test_type:unit")
 
 
@@ -103,28 +104,30 @@ class Run:
         """
         with self._clock.step("look"):
             schema.ensure(self._warehouse)
-            present = builds.present(self._warehouse, self._dbt.fingerprint())
+            present = builds.present(self._warehouse, self._dbt.fingerprint(), self._dbt.settings_fingerprint())
             last = builds.last(self._warehouse)
-        changed, sound = builds.changed(last, present), builds.is_sound(last)
-        told = "everything" if changed is None else ",".join(sorted(changed)) or "nothing"
-        self._log.info("changed", since_last_build=told, last_tests_passed=sound)
-        if changed == frozenset() and sound:
+        due, sound = builds.due(last, present), builds.is_sound(last)
+        told = "everything" if due.tables is None else ",".join(sorted(due.tables)) or "nothing"
+        self._log.info("due", to_build=told, anew=due.refresh, last_tests_passed=sound)
+        if due.tables == frozenset() and sound:
             self._plan()
             self._renew_docs()
         else:
-            self._build(changed, sound, present)
+            self._build(due, sound, present)
         return {"details": self._details}
 
-    def _build(self, changed: frozenset[str] | None, sound: bool, present: builds.Parts) -> None:
+    def _build(self, due: builds.Due, sound: bool, present: builds.Parts) -> None:
         with self._clock.step("prepare"):
             self._log.info("prepared", parse_state_reused=self._dbt.prepare())
-        if failed := failures(self._models("loop", LOOP if changed is None else built_from(changed, "loop"))):
+        anew = ANEW if due.refresh else ()
+        loop = (*LOOP, *anew) if due.tables is None else built_from(due.tables, "loop")
+        if failed := failures(self._models("loop", loop)):
             self._fail(Reason.TRANSFORM_ERROR, failed)
         self._plan()
-        rest = self._models("rest", REST if changed is None else built_from(changed, None))
+        rest = self._models("rest", (*REST, *anew) if due.tables is None else built_from(due.tables, None))
         with self._clock.step("test"):
             # A test that failed last time may stand on something that has not changed since.
-            tests = self._invoke("test", tested_for(changed if sound else None))
+            tests = self._invoke("test", tested_for(due.tables if sound else None))
         self._details["tests"] = len(tests)
         if failed := failures(rest):
             self._fail(Reason.TRANSFORM_ERROR, failed)

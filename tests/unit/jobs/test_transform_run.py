@@ -41,9 +41,12 @@ class FakeDbt:
     def fingerprint(self) -> str:
         return "models"
 
+    def settings_fingerprint(self) -> str:
+        return "settings"
+
     def invoke(self, command: str, *selection: str) -> list[NodeResult]:
-        loop = selection in (job.LOOP, job.built_from(PHOTOS, "loop"))
-        rest = selection in (job.REST, job.built_from(PHOTOS, None))
+        loop = selection in (job.LOOP, job.LOOP + job.ANEW, job.built_from(PHOTOS, "loop"))
+        rest = selection in (job.REST, job.REST + job.ANEW, job.built_from(PHOTOS, None))
         name = "test" if command == "test" else "loop" if loop else "rest"
         assert loop or rest or command == "test"
         self._order.append(name)
@@ -61,7 +64,9 @@ def node(name: str, status: str) -> NodeResult:
 Go = Callable[..., dict[str, Any]]
 
 PHOTOS = frozenset({"RAW_PHOTO_RESPONSE"})
-NOW_THERE = {"PROJECT": "models", "RELATIONS": "r"} | {table.name: "empty" for table in TABLES.values()}
+NOW_THERE = {"PROJECT": "models", "SETTINGS": "settings", "RELATIONS": "r"} | {
+    table.name: "empty" for table in TABLES.values()
+}
 
 
 @pytest.fixture
@@ -79,7 +84,9 @@ def ledger() -> dict[str, str]:
 def go(monkeypatch: pytest.MonkeyPatch, order: list[str], ledger: dict[str, str], log: Log) -> Go:
     monkeypatch.setattr(job.schema, "ensure", lambda _: [])
     monkeypatch.setattr(builds, "last", lambda _: dict(ledger))
-    monkeypatch.setattr(builds, "present", lambda _, project: NOW_THERE | {"PROJECT": project})
+    monkeypatch.setattr(
+        builds, "present", lambda _, project, settings: NOW_THERE | {"PROJECT": project, "SETTINGS": settings}
+    )
 
     def record(_: object, built: dict[str, str], *, sound: bool) -> None:
         ledger.update(built | {"TESTS": "passed" if sound else "failed"})
@@ -213,16 +220,15 @@ def test_nothing_new_is_planning_alone(go: Go, order: list[str]) -> None:
     assert (details["models"], details["tests"], details["gaps"]) == (0, 0, 6)
 
 
-def test_another_model_setting_or_a_missing_relation_builds_everything(
-    go: Go, order: list[str], ledger: dict[str, str]
+@pytest.mark.parametrize(("part", "anew"), [("PROJECT", job.ANEW), ("SETTINGS", ()), ("RELATIONS", ())])
+def test_other_models_settings_or_a_missing_relation_build_everything(
+    go: Go, order: list[str], ledger: dict[str, str], part: str, anew: tuple[str, ...]
 ) -> None:
     go()
-    for part in ("PROJECT", "RELATIONS"):
-        order.clear()
-        ledger[part] = "other"
-        dbt = FakeDbt(order)
-        go(dbt=dbt)
-        assert dbt.selections == {"loop": job.LOOP, "rest": job.REST, "test": job.NO_UNIT_TESTS}
+    ledger[part] = "other"
+    dbt = FakeDbt(order)
+    go(dbt=dbt)
+    assert dbt.selections == {"loop": job.LOOP + anew, "rest": job.REST + anew, "test": job.NO_UNIT_TESTS}
 
 
 def test_a_model_that_failed_is_built_again_by_the_next_run(go: Go, order: list[str], ledger: dict[str, str]) -> None:
