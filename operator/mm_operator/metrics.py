@@ -1,8 +1,11 @@
 """Prometheus metrics of the operator. Help texts are the documentation; names are stable."""
 
-from typing import Final
+from typing import Final, get_args
 
+from mm_contracts.reasons import Reason
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from mm_operator.core.settings import JobKind
 
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -24,6 +27,10 @@ JOBS_ENDED: Final = Counter(
     ["kind", "reason"],
     registry=REGISTRY,
 )
+# From 0 on: an alert on the increase of a series that begins at 1 would sleep through the first failure.
+for _kind in get_args(JobKind):
+    for _reason in ("Success", *Reason):
+        JOBS_ENDED.labels(_kind, str(_reason))
 BATCHES: Final = Gauge("mars_batches", "Batches of live plans, by state.", ["state"], registry=REGISTRY)
 OBJECTS: Final = Gauge("mars_cached_objects", "Objects held in memory, by kind.", ["kind"], registry=REGISTRY)
 WAITING: Final = Gauge("mars_waiting_events", "Events that wait for a Job of this kind.", ["kind"], registry=REGISTRY)
