@@ -18,6 +18,7 @@ from mm_operator.core.offsets import Mark, OffsetTracker
 from mm_operator.flights import Flights
 from mm_operator.health import Health
 from mm_operator.loads import Loads
+from mm_operator.metrics import JOBS_ENDED
 from mm_operator.schedules import Schedules
 from mm_operator.store import Store
 from mm_operator.topics import Message
@@ -310,6 +311,32 @@ def test_a_failed_dbt_run_is_tried_again_and_holds_up_no_load() -> None:
         assert world.built == world.bucket
         world.loaded.commit()
         assert world.loaded.committed == len(world.loaded.values)
+
+    run(story())
+
+
+def test_a_run_whose_test_failed_is_told_by_name_and_not_made_again() -> None:
+    async def story() -> None:
+        world, counted = World(), JOBS_ENDED.labels("transform", "TestFailed")
+        await settle(world)
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        before = counted._value.get()
+        for _ in range(8):
+            await world.step()
+            for job in world.kube.live_jobs("transform"):
+                world.kube.end_job(job["metadata"]["name"], 1, reason="TestFailed", message="1 tests failed: sane")
+            for job in world.kube.live_jobs():
+                world.end(job)
+            tick(1)
+        await settle(world)
+        (name,) = (name for name in world.kube.kind("jobs") if "transform" in name)
+        (event,) = (e for e in world.kube.kind("events").values() if e["reason"] == "TestFailed")
+        assert (event["type"], event["involvedObject"]["name"]) == ("Warning", name)
+        assert event["message"].startswith("1 tests failed: sane. Query")
+        assert counted._value.get() == before + 1
+        world.loaded.commit()
+        assert world.loaded.committed == 1
 
     run(story())
 
