@@ -49,7 +49,7 @@ def install(namespace: str, profile: str, extra: Sequence[str] = ()) -> None:
     Raises:
         RuntimeError: helm gave up; the message holds its words and the pods that are not ready.
     """
-    _make_namespace(namespace)
+    make_namespace(namespace)
     # One CRD serves the releases of all namespaces here, so none of them owns it.
     _run([*kubectl(namespace), "apply", "--server-side", "--force-conflicts", "-f", str(CRDS)])
     command = [
@@ -82,7 +82,8 @@ def renew(namespace: str) -> None:
         raise RuntimeError(f"{error}\n{not_ready(namespace)}") from None
 
 
-def _make_namespace(namespace: str) -> None:
+def make_namespace(namespace: str) -> None:
+    """Make a namespace that enforces Pod Security ``restricted``, or let one be that is there. Raises RuntimeError."""
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
     _run([*kubectl(namespace), "apply", "-f", "-"], stdin=json.dumps(manifest))

@@ -73,7 +73,7 @@ class Flights:
             since = stuck_since(job)
             if why is None or not why.stuck or since is None or (now - since).total_seconds() < stuck_after:
                 continue
-            log.warning("Job %s cannot start: %s %s", job.name, why.message, why.advice)
+            log.warning("Job %s cannot start: %s", job.name, why.told)
             await self.kube.patch("jobs", job.name, {"spec": {"activeDeadlineSeconds": 1}})
             metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
             self._told.add(job.name)
@@ -87,16 +87,15 @@ class Flights:
         why = diagnose_failed(job)
         metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
         log.warning(
-            "Job %s failed: %s %s %s",
+            "Job %s failed: %s %s",
             job.name,
-            why.message,
-            why.advice,
+            why.told,
             f"Last lines: {job.log_tail}" if job.log_tail and not completed(job) else "",
             extra={"trace_id": trace_id, "reason": str(why.reason)},
         )
         body = self.store.job_body(job.name)
         if body is not None:
-            await post_notice(self.kube, body, Notice("end", str(why.reason), f"{why.message} {why.advice}", True))
+            await post_notice(self.kube, body, Notice("end", str(why.reason), why.told, True))
 
 
 def _summary(end: Termination | None) -> str:

@@ -1,8 +1,11 @@
 """Prometheus metrics of the operator. Help texts are the documentation; names are stable."""
 
-from typing import Final
+from typing import Final, get_args
 
+from mm_contracts.reasons import Reason
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from mm_operator.core.settings import JobKind
 
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -24,6 +27,10 @@ JOBS_ENDED: Final = Counter(
     ["kind", "reason"],
     registry=REGISTRY,
 )
+# From 0 on: an alert on the increase of a series that begins at 1 would sleep through the first failure.
+for _kind in get_args(JobKind):
+    for _reason in ("Success", *Reason):
+        JOBS_ENDED.labels(_kind, str(_reason))
 TRANSFORM_SECONDS: Final = Gauge(
     "mars_transform_step_seconds", "Seconds of each step of the dbt run that ended last.", ["step"], registry=REGISTRY
 )

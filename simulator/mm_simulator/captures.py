@@ -33,12 +33,15 @@ class Capture:
 def load_captures(folder: Path) -> dict[tuple[str, int], Capture]:
     """Read every ``*.json`` of a folder, each ``{"photos": [...]}``; a file may hold several sols.
 
-    Raises CaptureError for a missing folder, a file that is not such JSON, or a rover nobody knows.
+    Raises CaptureError for a folder that is missing or empty, a file that is not such JSON, or a rover nobody knows.
     """
     if not folder.is_dir():
         raise CaptureError(f"SIM_CAPTURES_DIR: there is no folder {folder}; name one with captured photos files")
+    paths = sorted(folder.glob("*.json"))
+    if not paths:  # to serve generated sols to who asked for recorded ones would go unnoticed
+        raise CaptureError(f"SIM_CAPTURES_DIR: no file of {folder} ends in .json; put captured photos files there")
     found: dict[tuple[str, int], dict[int, dict[str, Any]]] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in paths:
         for rover, sol, photo in _photos(path):
             found.setdefault((rover, sol), {})[photo["id"]] = photo
     return {key: _capture(*key, photos.values()) for key, photos in sorted(found.items())}

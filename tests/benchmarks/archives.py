@@ -152,10 +152,13 @@ class Content:
                     photos += entry["total_photos"]
         return chosen
 
-    def objects(self, chosen: Mapping[str, list[int]], most_photos: int = 1_500) -> Iterator[Batch]:
-        """The chosen sols' objects, drives first."""
+    def drives(self) -> Iterator[Batch]:
+        """The objects of drives."""
         for rover in ("Perseverance", "Curiosity"):
             yield coordinates_batch(rover, self._source.features(rover), AT)
+
+    def photos(self, chosen: Mapping[str, list[int]], most_photos: int = 1_500) -> Iterator[Batch]:
+        """The chosen sols' objects."""
         for rover, sols in chosen.items():
             counts = {entry["sol"]: entry["total_photos"] for entry in self._source.manifests[rover]["photos"]}
             group: list[int] = []
@@ -172,7 +175,8 @@ def build(archive: Archive, content: Content, most_photos: int) -> None:
     """Fill an archive and build it for the first time; print what that took."""
     chosen = content.choose(most_photos)
     archive.load(content.manifests({rover: set(sols) for rover, sols in chosen.items()}))
-    archive.load(content.objects(chosen))
+    archive.load(content.drives())
+    archive.load(content.photos(chosen))
     archive.wait_for(content.held)
     first = archive.transform()
     ((photos,),) = archive.rows("select count(*) from SILVER.FACT_PHOTOS")
@@ -248,7 +252,7 @@ def main() -> None:
             large = archives[1]
             taken = {key for batch in content.more for key in [(batch.rover, s["sol"]) for s in batch.arrays["SOLS"]]}
             rest = {rover: [s for s in sols if (rover, s) not in taken] for rover, sols in content.held.items()}
-            large.load(content.objects(rest))
+            large.load(content.photos(rest))
             large.transform()
             check(large, source)
         finally:

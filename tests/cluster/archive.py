@@ -29,6 +29,12 @@ def promised(system: System) -> dict[str, tuple[int, int]]:
     return {rover: (shown["sols"], shown["photos"]) for rover, shown in state["rovers"].items()}
 
 
+def grow(system: System, **sols: str) -> None:
+    """Let the rovers send new sols home, and schedule the manifests that promise them."""
+    system.simulator("POST", "/__sim/sols", sols)
+    system.kubectl("exec", "deploy/mars-operator", "--", "mars", "schedule", "--dataset", "manifests")
+
+
 def built(system: System) -> bool:
     """Return whether dbt has made the tables yet."""
     tables = "select count(*) from information_schema.tables where table_name in ('FACT_PHOTOS', 'INGESTION_PLANNING')"

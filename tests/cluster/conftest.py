@@ -1,6 +1,7 @@
 """One release of the ``tiny`` profile in its own namespace, for all tests of this folder.
 
 Tests run in the order of their files' numbers on one archive that grows: installing anew for each would cost minutes.
+Where this machine has real captures of NASA's API, the simulator serves their sols as they were recorded.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster import captures
 from tests.cluster.system import System, opened
 
 NAMESPACE = "mars-test"
@@ -43,7 +45,9 @@ def system() -> Iterator[System]:
     keep = bool(os.environ.get("MARS_KEEP_TEST_NAMESPACE"))
     if not (keep and release.installed(NAMESPACE)):
         release.uninstall(NAMESPACE)
-        release.install(NAMESPACE, "tiny", ["--set", f"kafka.embedded.forwardPort={free_port()}"])
+        release.make_namespace(NAMESPACE)
+        values = ["--set", f"kafka.embedded.forwardPort={free_port()}"]
+        release.install(NAMESPACE, "tiny", [*values, *captures.install_arguments(release.kubectl(NAMESPACE))])
     paths = tools.paths()
     with opened(release.kubectl(NAMESPACE), places.NODE, str(paths.docker)) as system:
         yield system

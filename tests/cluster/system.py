@@ -14,6 +14,7 @@ import requests
 import snowflake.connector
 from mm_contracts import topics
 from mm_hack.forward import config_values, port_forward, secret_values
+from mm_operator.topics import GROUP
 
 Value = TypeVar("Value")
 
@@ -177,6 +178,17 @@ class System:
         finally:
             consumer.close()
         raise AssertionError(f"{topic}[{partition}]@{offset} did not become a dead letter within {timeout:.0f} s")
+
+    def uncommitted(self, topic: str) -> int:
+        """Return how many messages of a topic have no effect yet by the operator's own word, its committed offsets."""
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.bootstrap, "group.id": GROUP})
+        try:
+            numbers = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            places = consumer.committed([confluent_kafka.TopicPartition(topic, n) for n in numbers], timeout=30)
+            ends = [(place, *consumer.get_watermark_offsets(place, timeout=30)) for place in places]
+            return sum(high - max(place.offset, low) for place, low, high in ends)
+        finally:
+            consumer.close()
 
     # -- bucket and simulator
 

@@ -3,14 +3,8 @@
 import collections
 import time
 
-from tests.cluster.archive import archived, duplicates, gaps, promised, wait_complete, wait_quiet
+from tests.cluster.archive import archived, duplicates, gaps, grow, promised, wait_complete, wait_quiet
 from tests.cluster.system import System, wait_until
-
-
-def grow(system: System, **sols: str) -> None:
-    """Let the rovers send new sols home, and schedule the manifests that promise them."""
-    system.simulator("POST", "/__sim/sols", sols)
-    system.kubectl("exec", "deploy/mars-operator", "--", "mars", "schedule", "--dataset", "manifests")
 
 
 def test_an_operator_killed_three_times_loses_and_doubles_nothing(system: System) -> None:

@@ -74,6 +74,12 @@ class Diagnosis:
         """What to do about it."""
         return ADVICE.get(self.reason, ADVICE[Reason.UNKNOWN])
 
+    @property
+    def told(self) -> str:
+        """Why and what to do, as sentences: a message may end as another program's words do, without a full stop."""
+        end = "" if self.message.endswith((".", "!", "?", "…")) else "."
+        return f"{self.message}{end} {self.advice}"
+
 
 def redact(text: str) -> str:
     """Return a text without the values of what looks like secrets."""

@@ -76,6 +76,7 @@ VARIANTS: dict[str, Sequence[str]] = {
         "--set=operator.podDisruptionBudget.enabled=true",
         "--set=operator.serviceMonitor.enabled=true",
         "--set=minio.embedded.queueEvents=true",
+        "--set=simulator.capturesConfigMap=recorded",
         "--set=pod.nodeSelector.disk=fast",
         "--set=pod.priorityClassName=low",
         "--set=pod.labels.team=mars",

@@ -10,6 +10,7 @@ from mm_contracts.connections import external_stage, kafka_settings, warehouse_a
 from mm_contracts.sources import Sources
 from mm_contracts.topics import TOPICS, dead_letter_topic
 from mm_operator.core.settings import OperatorSettings
+from mm_simulator.settings import load as simulator_settings
 
 from .conftest import EXTERNAL, VARIANTS, helm_template
 from .objects import Object, containers, named, pod_templates
@@ -45,6 +46,22 @@ def test_own_sources_stand_beside_the_simulator(render: Callable[..., list[Objec
     sources = Sources.model_validate_json(named(objects, "ConfigMap", "mars-sources")["data"]["sources.json"])
     assert set(sources.sources) == {"simulator", "mine"}
     assert sources.pick("")[0] == "mine"
+
+
+def test_recorded_answers_lie_where_the_simulator_looks_for_them(render: Callable[..., list[Object]]) -> None:
+    def of(objects: list[Object]) -> tuple[str, dict[str, Object], dict[str, Object]]:
+        pod = named(objects, "Deployment", "mars-simulator")["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        folder = simulator_settings({one["name"]: one["value"] for one in container["env"]}).captures_dir
+        mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+        return folder, mounts, {volume["name"]: volume for volume in pod["volumes"]}
+
+    folder, mounts, volumes = of(render("--set=simulator.capturesConfigMap=recorded"))
+    assert mounts[folder]["readOnly"] is True
+    assert volumes[mounts[folder]["name"]]["configMap"] == {"name": "recorded"}
+    folder, mounts, volumes = of(render())
+    assert folder == ""
+    assert (set(mounts), set(volumes)) == ({"/tmp"}, {"tmp"})
 
 
 def test_clients_find_embedded_parts(render: Callable[..., list[Object]]) -> None:

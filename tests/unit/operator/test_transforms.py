@@ -3,6 +3,7 @@
 import pytest
 from mm_contracts.batch import CoveredSols
 from mm_operator import metrics
+from mm_operator.metrics import JOBS_ENDED
 from work_world import World, key, run, s3, settle, tick
 
 pytestmark = pytest.mark.usefixtures("work_clock")
@@ -90,5 +91,31 @@ def test_steps_of_a_run_are_measured() -> None:
         world.events.publish(s3(key(1)))
         await settle(world)
         assert metrics.REGISTRY.get_sample_value("mars_transform_step_seconds", {"step": "loop"}) == 1.5
+
+    run(story())
+
+
+def test_a_run_whose_test_failed_is_told_by_name_and_not_made_again() -> None:
+    async def story() -> None:
+        world, counted = World(), JOBS_ENDED.labels("transform", "TestFailed")
+        await settle(world)
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        before = counted._value.get()
+        for _ in range(8):
+            await world.step()
+            for job in world.kube.live_jobs("transform"):
+                world.kube.end_job(job["metadata"]["name"], 1, reason="TestFailed", message="1 tests failed: sane")
+            for job in world.kube.live_jobs():
+                world.end(job)
+            tick(1)
+        await settle(world)
+        (name,) = (name for name in world.kube.kind("jobs") if "transform" in name)
+        (event,) = (e for e in world.kube.kind("events").values() if e["reason"] == "TestFailed")
+        assert (event["type"], event["involvedObject"]["name"]) == ("Warning", name)
+        assert event["message"].startswith("1 tests failed: sane. Query")
+        assert counted._value.get() == before + 1
+        world.loaded.commit()
+        assert world.loaded.committed == 1
 
     run(story())

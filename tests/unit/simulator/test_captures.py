@@ -68,9 +68,22 @@ def test_a_file_that_is_no_capture_is_named(tmp_path: Path, text: str) -> None:
         load_captures(tmp_path)
 
 
-def test_unknown_rover_and_missing_folder(tmp_path: Path) -> None:
+def test_what_the_simulator_shows_counts_captured_sols(make: Callable[..., Any], tmp_path: Path) -> None:
+    """Tests of the loop compare the archive with this: it must promise what is served, after a reset too."""
+    api = make(profile="tiny", captures_dir=str(write(tmp_path, "a.json", recorded(5), recorded(6, sol=77))))
+    for _ in range(2):
+        shown = api.client.get("/__sim/state").json()["rovers"]["Spirit"]
+        sols = {sol: len(api.photos("spirit", sol=sol)) for sol in (1, 2, 3, 77)}
+        assert (sols[2], sols[77]) == (1, 1)
+        assert (shown["sols"], shown["photos"], shown["max_sol"]) == (4, sum(sols.values()), 77)
+        assert api.client.post("/__sim/reset").is_success
+
+
+def test_unknown_rover_and_missing_or_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="no folder"):
         load_captures(tmp_path / "nope")
+    with pytest.raises(CaptureError, match=r"no file of .* ends in \.json"):
+        load_captures(tmp_path)
     write(tmp_path, "a.json", recorded(1, rover={"name": "Sojourner"}))
     with pytest.raises(CaptureError, match="Sojourner"):
         load_captures(tmp_path)

@@ -1,0 +1,10 @@
+"""What a scraper finds at the first look."""
+
+from mm_contracts.reasons import Reason
+from mm_operator.metrics import REGISTRY
+
+
+def test_ends_are_counted_from_zero_so_that_an_increase_shows_the_first_one() -> None:
+    for kind in ("ingest", "load", "sweep", "transform"):
+        for reason in ("Success", *map(str, Reason)):
+            assert REGISTRY.get_sample_value("mars_jobs_ended_total", {"kind": kind, "reason": reason}) is not None
