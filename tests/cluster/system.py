@@ -38,7 +38,7 @@ class System:
     node: str
     docker: str
     stack: ExitStack = field(default_factory=ExitStack)
-    _ports: dict[str, int] = field(default_factory=dict)
+    _ports: dict[str, tuple[int, ExitStack]] = field(default_factory=dict)
     _connection: Any = None
 
     # -- Kubernetes
@@ -107,14 +107,15 @@ class System:
         """Return a local port that leads to a service's port; a forward that died (its pod went) is opened anew."""
         key = f"{service}:{port}"
         if key not in self._ports:
-            self._ports[key] = self.stack.enter_context(
-                port_forward(self.kubectl_command, f"svc/mars-{service}", port, local_port)
-            )
-        return self._ports[key]
+            forward = self.stack.enter_context(ExitStack())
+            target = port_forward(self.kubectl_command, f"svc/mars-{service}", port, local_port)
+            self._ports[key] = forward.enter_context(target), forward
+        return self._ports[key][0]
 
     def forget_ports(self, service: str) -> None:
-        """Forget forwards to a service whose pod was replaced."""
-        self._ports = {key: port for key, port in self._ports.items() if not key.startswith(f"{service}:")}
+        """End forwards to a service whose pod was replaced: one that lives on would still hold its local port."""
+        for key in [key for key in self._ports if key.startswith(f"{service}:")]:
+            self._ports.pop(key)[1].close()
 
     # -- warehouse
 
