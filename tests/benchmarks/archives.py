@@ -9,6 +9,7 @@ process of its own over the project with its parsed state. Rounds take turns, so
 
 import argparse
 import io
+import itertools
 import json
 import os
 import shutil
@@ -62,7 +63,7 @@ class Archive:
         while True:
             begun = time.perf_counter()
             bucket = MemoryBucket()
-            for batch, _ in zip(batches, range(OBJECTS_A_LOAD), strict=False):
+            for batch in itertools.islice(batches, OBJECTS_A_LOAD):
                 bucket.put(batch.key, document(batch))
             self.generating += time.perf_counter() - begun
             if not bucket.objects:

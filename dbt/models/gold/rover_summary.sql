@@ -24,14 +24,20 @@ archived as (
 
     select
         counts.rover_name,
-        count(distinct counts.sol)::integer as sols_archived,
-        sum(counts.photos)::integer as photos_archived,
+        count(distinct manifest_sols.sol)::integer as sols_archived,
+        sum(iff(manifest_sols.sol is null, 0, counts.photos))::integer as photos_archived,
+        sum(iff(manifest_sols.sol is null, counts.photos, 0))::integer as photos_unpromised,
         sum(counts.unlisted_photos)::integer as photos_unlisted,
         min(counts.sol)::integer as first_archived_sol,
         max(counts.sol)::integer as newest_archived_sol,
         max(counts.last_taken_at) as newest_photo_at
     from {{ ref('sol_cameras') }} as counts
     inner join rovers on counts.rover_name = rovers.rover_name and counts.source = rovers.source
+    left join {{ ref('stg_nasa__manifest_sols') }} as manifest_sols
+        on
+            counts.source = manifest_sols.source
+            and counts.rover_name = manifest_sols.rover_name
+            and counts.sol = manifest_sols.sol
     where counts.photos > 0
     group by counts.rover_name
 
@@ -75,6 +81,7 @@ select
     coalesce(archived.sols_archived, 0)::integer as sols_archived,
     coalesce(promised.photos_promised, 0)::integer as photos_promised,
     coalesce(archived.photos_archived, 0)::integer as photos_archived,
+    coalesce(archived.photos_unpromised, 0)::integer as photos_unpromised,
     coalesce(archived.photos_unlisted, 0)::integer as photos_unlisted,
     archived.first_archived_sol,
     archived.newest_archived_sol,

@@ -168,8 +168,8 @@ class Run:
         self._warehouse.run("select 1")  # a warehouse that went away makes every node fail: then that is what to tell
         names = [node.name for node in failed]
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        kind = "tests" if reason is Reason.TEST_FAILED else "models"
-        message = f"{len(names)} {kind} failed: {shown}. The first says: {failed[0].message[:400]}"
+        kind = "test" if reason is Reason.TEST_FAILED else "model"
+        message = f"{len(names)} {kind}{'s' * (len(names) > 1)} failed: {shown}. The first says: {failed[0].message[:400]}"
         raise JobError(ExitCode.OTHER, reason, message, counts={"details": self._details | {"failed": names[:20]}})
 
 

@@ -124,14 +124,14 @@ def test_planning_does_not_wait_for_gold_and_tests(go: Go, order: list[str]) -> 
 
 
 def test_nothing_is_planned_on_a_loop_that_is_not_built(go: Go, order: list[str]) -> None:
-    with pytest.raises(JobError, match="1 models failed: a") as caught:
+    with pytest.raises(JobError, match="1 model failed: a") as caught:
         go(loop=[node("a", "error"), node("b", "skipped")])
     assert (caught.value.code, caught.value.reason) == (ExitCode.OTHER, Reason.TRANSFORM_ERROR)
     assert order == ["loop"]
 
 
 def test_a_failed_test_keeps_nothing_back_and_is_told_by_name(go: Go, order: list[str]) -> None:
-    with pytest.raises(JobError, match="1 tests failed: t") as caught:
+    with pytest.raises(JobError, match="1 test failed: t") as caught:
         go(test=[node("t", "fail"), node("u", "pass")])
     assert caught.value.reason is Reason.TEST_FAILED
     assert order == ["loop", "plan", "rest", "test"]

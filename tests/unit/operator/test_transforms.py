@@ -105,7 +105,7 @@ def test_a_run_whose_test_failed_is_told_by_name_and_not_made_again() -> None:
         for _ in range(8):
             await world.step()
             for job in world.kube.live_jobs("transform"):
-                world.kube.end_job(job["metadata"]["name"], 1, reason="TestFailed", message="1 tests failed: sane")
+                world.kube.end_job(job["metadata"]["name"], 1, reason="TestFailed", message="1 test failed: sane")
             for job in world.kube.live_jobs():
                 world.end(job)
             tick(1)
@@ -113,7 +113,7 @@ def test_a_run_whose_test_failed_is_told_by_name_and_not_made_again() -> None:
         (name,) = (name for name in world.kube.kind("jobs") if "transform" in name)
         (event,) = (e for e in world.kube.kind("events").values() if e["reason"] == "TestFailed")
         assert (event["type"], event["involvedObject"]["name"]) == ("Warning", name)
-        assert event["message"].startswith("1 tests failed: sane. Query")
+        assert event["message"].startswith("1 test failed: sane. Query")
         assert counted._value.get() == before + 1
         world.loaded.commit()
         assert world.loaded.committed == 1
