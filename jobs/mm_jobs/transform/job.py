@@ -169,7 +169,8 @@ class Run:
         names = [node.name for node in failed]
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         kind = "test" if reason is Reason.TEST_FAILED else "model"
-        message = f"{len(names)} {kind}{'s' * (len(names) > 1)} failed: {shown}. The first says: {failed[0].message[:400]}"
+        plural = "s" if len(names) > 1 else ""
+        message = f"{len(names)} {kind}{plural} failed: {shown}. The first says: {failed[0].message[:400]}"
         raise JobError(ExitCode.OTHER, reason, message, counts={"details": self._details | {"failed": names[:20]}})
 
 
