@@ -1,98 +1,219 @@
-"""Print the load Job's rate against plain DuckDB reading the same files, on this machine, in one run.
+"""Print how fast documents are loaded, against plain DuckDB reading the same files, in one run.
 
-    uv run python -m tests.benchmarks.load_rate [objects] [photos per object]
+    uv run python -m tests.benchmarks.load_rate [--objects 120] [--photos 4000] [--rounds 5]
 
-Both are done three times and the best of each counts; the ratio is the load Job's time (look at the ledger, check every
-document, upload, copy, ledger, commit, through the embedded server) over DuckDB's.
+The documents are the simulator's, as the ingest Job writes them, in files of a local disk. Three ways of loading them
+take turns, round by round, so that whatever else the machine does meets each alike:
+
+  plain DuckDB  one INSERT from the files into a table of the same columns in a database file, in process, committed
+  statements    what the load Job says to the embedded server about documents that are read and checked already
+  load Job      its whole body: look at the ledger, read, check, stage, copy, ledger, commit, announce (to a list)
+
+The server and plain DuckDB have the same settings. The seconds are those of this machine and this hour; only the ratios
+mean something elsewhere. Not a test: nothing fails on time.
 """
 
+from __future__ import annotations
+
+import argparse
+import hashlib
 import io
+import itertools
+import json
 import os
-import sys
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+from mm_contracts.batch import LoadSpec
 from mm_contracts.bronze import TABLES
 from mm_contracts.keys import PHOTOS
 from mm_jobs.common.log import Log
+from mm_jobs.common.s3 import Stored
+from mm_jobs.common.warehouse import Warehouse as Client
+from mm_jobs.load.documents import GIVEN, read
+from mm_jobs.load.groups import grouped
+from mm_jobs.load.job import Load
+from mm_jobs.load.staging.internal import InternalStaging
+from mm_jobs.load.writing import write
 
-from tests.warehouse.loads import MemoryBucket, Topic, empty_bronze, key_of, load, photos_document
+from tests.warehouse.bronze import Source
+from tests.warehouse.loads import TRACE, Topic, bronze, empty_bronze, photos_document
 from tests.warehouse.server import Warehouse
 
-TYPES = {"varchar": "VARCHAR", "integer": "INTEGER", "timestamp_ntz": "TIMESTAMP", "variant": "JSON"}
-FILES = 50
-PHOTOS_EACH = 1_000
+ROVER = "Perseverance"
+TABLE = TABLES[PHOTOS]
+TYPES = {"varchar": "VARCHAR", "integer": "BIGINT", "timestamp_ntz": "TIMESTAMP", "variant": "JSON"}
+MEMORY, THREADS, CHECKPOINT = "1GB", 2, "256MB"
+"""The server's own defaults, given to plain DuckDB as well."""
+DOCUMENT = 16 * 1024 * 1024
+"""Bytes of the largest document that DuckDB reads where it is not told otherwise."""
 
 
-def documents(count: int, photos_each: int) -> MemoryBucket:
-    """Return a bucket of photo objects with photos as long as real ones."""
-    bucket = MemoryBucket()
-    for sol in range(count):
-        document = photos_document("Perseverance", sol, sol, photos_each)
-        for photo in document["photos"]:
-            photo |= {
-                "camera": {"id": 38, "name": "NAVCAM_LEFT", "rover_id": 8, "full_name": "Navigation Camera - Left"},
-                "img_src": "https://mars.nasa.gov/mars2020-raw-images/pub/ods/surface/sol/00394/ids/edr/browse/ncam/"
-                f"NLF_0394_0701921329_862ECM_N0170000NCAM{photo['id']:05d}_01_185J01_1200.jpg",
-                "earth_date": "2022-03-29",
-                "rover": {"id": 8, "name": "Perseverance", "landing_date": "2021-02-18", "status": "active"},
-            }
-        bucket.put(key_of("Perseverance", sol, sol), document)
-    return bucket
+@dataclass
+class Folder:
+    """Objects in files below a folder, read anew each time that they are asked for."""
+
+    place: Path
+    etags: dict[str, str] = field(default_factory=dict)
+    sizes: list[int] = field(default_factory=list)
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object's file."""
+        path = self.place / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        self.etags[key] = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self.sizes.append(len(body))
+
+    def get(self, key: str) -> Stored:
+        """Return an object's content and ETag."""
+        return Stored((self.place / key).read_bytes(), self.etags[key], {})
+
+    def list(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (key, ETag, size) of all objects."""
+        for key, etag in self.etags.items():
+            yield key, etag, (self.place / key).stat().st_size
 
 
-def best_of(times: int, prepare: Callable[[], object], work: Callable[[], object]) -> float:
-    """Return the shortest duration of the work in seconds, prepared anew each time."""
-    durations = []
-    for _ in range(times):
-        prepare()
+def fill(folder: Folder, objects: int, photos: int) -> int:
+    """Write the first objects of a rover's archive, cut as a plan with so many photos per batch; returns the photos."""
+    total = 0
+    source = Source("full")
+    for batch in itertools.islice(source.batches(ROVER, "2026-01-02T03:04:05Z", max_photos=photos), objects):
+        first, last, count = batch.scalars.values()
+        arrays = {"photo_count": count, "photos": batch.arrays["PHOTOS"], "sols": batch.arrays["SOLS"]}
+        document = photos_document(ROVER, first, last) | arrays
+        folder.put(batch.key, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+        total += count
+    return total
+
+
+class Plain:
+    """DuckDB in this process, with a database file of its own."""
+
+    def __init__(self, folder: Folder, database: Path) -> None:
+        limits = {"memory_limit": MEMORY, "threads": THREADS, "checkpoint_threshold": CHECKPOINT}
+        self._connection = duckdb.connect(str(database), config=limits)
+        self._connection.execute("SET disabled_compression_methods = 'zstd'")
+        columns = {name.lower(): TYPES[kind] for name, kind in TABLE.columns}
+        self._connection.execute(f"CREATE TABLE t ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+        read = {name: kind for name, kind in columns.items() if name.upper() not in GIVEN}
+        limit = max(DOCUMENT, *folder.sizes)
+        self._insert = (
+            f"INSERT INTO t SELECT path, 'etag', 'load-1', now()::TIMESTAMP, {', '.join(read)} FROM read_json("
+            f"'{folder.place}/*/*/*.json', columns = {read}, filename = 'path', maximum_object_size = {limit})"
+        )
+
+    def empty(self) -> None:
+        """Delete all rows."""
+        self._connection.execute("DELETE FROM t")
+
+    def load(self) -> None:
+        """Load the files."""
+        self._connection.execute(self._insert)
+
+    def loaded(self) -> tuple[int, int]:
+        """Objects and photos that are there."""
+        counts = "SELECT count(*), sum(photo_count)::BIGINT FROM t"
+        return self._connection.execute(counts).fetchall()[0]  # type: ignore[return-value]
+
+
+@dataclass
+class Way:
+    """A way of loading all documents."""
+
+    name: str
+    empty: Callable[[], object]
+    load: Callable[[], object]
+    loaded: Callable[[], tuple[int, ...]]
+    seconds: list[float] = field(default_factory=list)
+
+    def measure(self, expected: tuple[int, int]) -> None:
+        """Load once into empty tables, and see that all is there."""
+        self.empty()
         begun = time.perf_counter()
-        work()
-        durations.append(time.perf_counter() - begun)
-    return min(durations)
+        self.load()
+        self.seconds.append(time.perf_counter() - begun)
+        assert self.loaded() == expected, self.name
 
 
-def plain_duckdb(bucket: MemoryBucket, folder: Path) -> float:
-    """Return the seconds in which DuckDB reads the same documents into a table on disk."""
-    for number, stored in enumerate(bucket.objects.values()):
-        (folder / f"{number}.json").write_bytes(stored.body)
-    columns = {name.lower(): TYPES[kind] for name, kind in TABLES[PHOTOS].columns[4:]}
-    connection = duckdb.connect(str(folder / "plain.duckdb"))
-    connection.execute(f"set threads = {os.cpu_count()}")
-    table = f"create or replace table t ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
-    files = f"read_json('{folder}/*.json', columns = {columns}, maximum_object_size = 100000000)"
-    read = f"insert into t select * from {files}"
-    seconds = best_of(3, lambda: connection.execute(table), lambda: connection.execute(read))
-    connection.close()
-    return seconds
+def statements(folder: Folder) -> Callable[[], None]:
+    """Return what loads the documents, read and checked before, by the load Job's statements."""
+    loadables = [read(key, etag, folder.get(key).body) for key, etag, _ in folder.list()]
+
+    def run() -> None:
+        with Client(query_tag="benchmark") as client:
+            for group in grouped(loadables):
+                write(client, InternalStaging(), "load-1", group)
+
+    return run
 
 
-def load_job(bucket: MemoryBucket, folder: Path) -> float:
-    """Return the seconds in which the load Job's body loads the documents into the embedded server."""
-    server = Warehouse(folder / "warehouse", memory_limit="2GB").start()
-    try:
-        os.environ.update(server.env())
-        log = Log("load", stream=io.StringIO())
-        return best_of(3, empty_bronze, lambda: load(bucket, Topic(), log))
-    finally:
-        server.kill()
+def job(folder: Folder) -> None:
+    """Run the load Job's body as a sweep over the folder."""
+    spec = LoadSpec(load_id="load-1", sweep=True, trace_id=TRACE)
+    with Client(query_tag="benchmark") as client:
+        Load(spec, client, folder, InternalStaging(), Topic(), Log("load", stream=io.StringIO())).run()
+
+
+def loaded() -> tuple[int, ...]:
+    """Objects and photos that are in the warehouse."""
+    return tuple(map(int, bronze(TABLE.name, "count(*), sum(PHOTO_COUNT)")[0]))
+
+
+def megabytes(server: Warehouse, what: str) -> int:
+    """The server's resident memory now (VmRSS) or at its peak (VmHWM)."""
+    lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(what)).split()[1]) // 1024
+
+
+def show(ways: list[Way], size: float) -> None:
+    """Print a line per way: by the median of its rounds, and by its best one. ``size`` is in MB."""
+    plain = ways[0].seconds
+    print(f"{'':12} {'median s':>9} {'MB/s':>6} {'ratio':>6}   {'best s':>9} {'MB/s':>6} {'ratio':>6}")
+    for way in ways:
+        line = f"{way.name:12}"
+        for of in (statistics.median, min):
+            seconds = of(way.seconds)
+            line += f" {seconds:9.2f} {size / seconds:6.1f} {seconds / of(plain):6.2f}  "
+        print(line.rstrip())
 
 
 def main() -> None:
     """Measure and print."""
-    count, photos_each = (int(value) for value in (sys.argv[1:] + [str(FILES), str(PHOTOS_EACH)][len(sys.argv) - 1 :]))
-    bucket = documents(count, photos_each)
-    size = sum(len(stored.body) for stored in bucket.objects.values()) / 1e6
-    with tempfile.TemporaryDirectory() as folder:
-        plain = plain_duckdb(bucket, Path(folder))
-        loaded = load_job(bucket, Path(folder))
-    print(f"{count} objects of {photos_each} photos, {size:.1f} MB")
-    print(f"plain DuckDB  {plain:6.2f} s  {size / plain:6.1f} MB/s")
-    print(f"load Job      {loaded:6.2f} s  {size / loaded:6.1f} MB/s")
-    print(f"ratio         {loaded / plain:6.2f}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=120, help="objects to load (default 120: about 100 MB)")
+    parser.add_argument("--photos", type=int, default=4000, help="most photos in one object (default 4000)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each way is measured (default 5)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Folder(Path(scratch) / "objects")
+        expected = (options.objects, fill(folder, options.objects, options.photos))
+        settings = {"memory_limit": MEMORY, "threads": str(THREADS), "checkpoint_size": CHECKPOINT}
+        server = Warehouse(Path(scratch) / "server", **settings).start()
+        try:
+            os.environ.update(server.env())
+            idle = megabytes(server, "VmRSS")
+            plain = Plain(folder, Path(scratch) / "plain.duckdb")
+            ways = [
+                Way("plain DuckDB", plain.empty, plain.load, plain.loaded),
+                Way("statements", empty_bronze, statements(folder), loaded),
+                Way("load Job", empty_bronze, lambda: job(folder), loaded),
+            ]
+            for _ in range(options.rounds):
+                for way in ways:
+                    way.measure(expected)
+            size = sum(folder.sizes) / 1e6
+            print(f"{expected[0]} objects, {expected[1]} photos, {size:.1f} MB, {options.rounds} rounds")
+            show(ways, size)
+            print(f"server idle {idle} MB, peak {megabytes(server, 'VmHWM')} MB")
+        finally:
+            server.kill()
 
 
 if __name__ == "__main__":

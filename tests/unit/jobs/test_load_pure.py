@@ -76,11 +76,31 @@ def test_an_object_of_another_form_is_refused_with_its_field(change: dict[str, A
     assert caught.value.reason == "BadDocument"
 
 
+def _with_photo(content: bytes) -> bytes:
+    return _encoded().replace(b'"title": "a\\nb"', b'"title": ' + content)
+
+
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"{", b'{"a":', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_json(body: bytes) -> None:
     with pytest.raises(NotOurs) as caught:
         read(KEY, "e", body)
     assert caught.value.reason == "NotJson"
+
+
+@pytest.mark.parametrize(
+    "content", [b'"a\nb"', b'"a\x00b"', b'"\xff"', b'"\\q"', b"01", b"1.", b"1 2", b"[1,]", b'{1: "a"}', b"nul", b'"a']
+)
+def test_content_that_is_only_passed_on_is_parsed_as_well(content: bytes) -> None:
+    with pytest.raises(NotOurs) as caught:
+        read(KEY, "e", _with_photo(content))
+    assert caught.value.reason == "NotJson"
+
+
+@pytest.mark.parametrize("content", [b'"\\ud800"', b"1e999", b"[" * 300 + b"]" * 300, b"1" * 400, '"\u2028é"'.encode()])
+def test_unusual_content_is_accepted(content: bytes) -> None:
+    body = _with_photo(content)
+    assert content in body
+    assert read(KEY, "e", body).document == body
 
 
 def test_what_is_json_and_no_object() -> None:

@@ -75,11 +75,10 @@ def copy_json(expression: exp.Copy, cursor: CursorLike, translate: Callable[[Exp
     insert = translate(_insert(expression.this, source, _text_positions(expression.this, cursor)))
     target = next(insert.this.find_all(exp.Table))
     schema = target.db or cursor.schema
-    loaded = _already_loaded(cursor, schema, target.name) if not options.force else set()
     rows: list[tuple[str, str, int]] = []
     for file in files:
         identity = f"{file}#{fingerprint(file)}"
-        if identity in loaded:
+        if not options.force and _already_loaded(cursor, schema, target.name, identity):
             rows.append((str(file.relative_to(root)), "LOAD_SKIPPED", 0))
             continue
         sql = _with_source(insert, file, root, options).sql(dialect="duckdb")
@@ -186,12 +185,14 @@ def _with_source(insert: Expr, file: Path, root: Path, options: _Options) -> Exp
     return statement
 
 
-def _already_loaded(cursor: CursorLike, schema: str | None, table: str) -> set[str]:
+def _already_loaded(cursor: CursorLike, schema: str | None, table: str, identity: str) -> bool:
+    # Asked for the one file: the history grows with every load.
     found = cursor.duck.execute(
-        "SELECT file_name FROM _fs_information_schema._fs_load_history WHERE table_name = ? AND schema_name = ?",
-        [table, schema],
-    ).fetchall()
-    return {name for (name,) in found}
+        "SELECT 1 FROM _fs_information_schema._fs_load_history WHERE table_name = ? AND schema_name = ? "
+        "AND file_name = ? LIMIT 1",
+        [table, schema, identity],
+    ).fetchone()
+    return found is not None
 
 
 def _answer(rows: list[tuple[str, str, int]]) -> Expr:

@@ -14,9 +14,13 @@ from sqlglot import Expr, exp
 from mm_warehouse.cursor_types import CursorLike
 from mm_warehouse.errors import SqlError
 
-_SMALLEST_LIMIT = 16 * 1024 * 1024
+_SMALLEST_LIMIT = 1024 * 1024
+_USUAL_LIMIT = 16 * 1024 * 1024
 _LARGEST_LIMIT = 128 * 1024 * 1024
-"""Snowflake's limit for one VARIANT; DuckDB reserves twice its own limit per thread, so it starts lower."""
+"""Snowflake's limit for one VARIANT. DuckDB reads in pieces of twice its own limit, which each thread reserves and no
+two threads share: so it is set as low as the documents allow."""
+
+_BY_LINE = "newline_delimited"
 
 
 def location(source: Expr, table: exp.Table, cursor: CursorLike) -> tuple[Path, Path]:
@@ -55,7 +59,7 @@ def reading(file: Path, strip_outer_array: bool) -> str:
     name = re.sub(r"([\[\]*?])", r"[\1]", str(file))
     layout = "array" if strip_outer_array else _layout(file)
     literal = exp.Literal.string(name).sql(dialect="duckdb")
-    return f"read_json_objects({literal}, format = '{layout}', maximum_object_size = {_size_limit(file)})"
+    return f"read_json_objects({literal}, format = '{layout}', maximum_object_size = {_size_limit(file, layout)})"
 
 
 def fingerprint(file: Path) -> str:
@@ -75,19 +79,21 @@ def content_key(file: Path) -> str:
 
 def _layout(file: Path) -> str:
     """DuckDB reads one document per line in parallel; anything else (documents over several lines) is read as such."""
-    return "newline_delimited" if re.search(r"\.(ndjson|jsonl)(\.\w+)?$", file.name.lower()) else "unstructured"
+    return _BY_LINE if re.search(r"\.(ndjson|jsonl)(\.\w+)?$", file.name.lower()) else "unstructured"
 
 
-def _size_limit(file: Path) -> int:
+def _size_limit(file: Path, layout: str) -> int:
     """An upper bound for the file's largest document, in bytes: cheap to find, and DuckDB's buffers follow it."""
     size = file.stat().st_size
-    if file.suffix in (".gz", ".zst") and size > _SMALLEST_LIMIT // 16:
-        return _LARGEST_LIMIT
-    if size <= _SMALLEST_LIMIT or file.suffix in (".gz", ".zst"):
-        return _SMALLEST_LIMIT
+    if file.suffix in (".gz", ".zst"):
+        return _LARGEST_LIMIT if size > _USUAL_LIMIT // 16 else _USUAL_LIMIT
+    # A document is a line only in the one layout; in others the longest line says little, and is no lower bound.
+    smallest = _SMALLEST_LIMIT if layout == _BY_LINE else _USUAL_LIMIT
+    if size <= smallest:
+        return smallest
     longest = start = 0
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
         while (end := content.find(b"\n", start)) >= 0:
             longest, start = max(longest, end - start), end + 1
         longest = max(longest, size - start)
-    return min(max(_SMALLEST_LIMIT, longest + 1024), _LARGEST_LIMIT)
+    return min(max(smallest, longest + 1024), _LARGEST_LIMIT)
