@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -163,7 +165,7 @@ def test_a_sweep_finds_exactly_what_is_missing(bucket: MemoryBucket, topic: Topi
 def test_many_objects_are_loaded_in_groups_of_limited_size(
     bucket: MemoryBucket, topic: Topic, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mm_jobs.load.groups.grouped.__defaults__", (40_000, 200))
+    monkeypatch.setattr("mm_jobs.load.groups.grouped.__defaults__", (40_000, 200, 40_000))
     for sol in range(60):
         bucket.put(key_of("Curiosity", sol, sol), photos_document("Curiosity", sol, sol, photos_per_sol=20))
     details = load(bucket, topic, log)["details"]
@@ -171,6 +173,41 @@ def test_many_objects_are_loaded_in_groups_of_limited_size(
     assert details["groups"] > 3
     assert bronze("RAW_PHOTO_RESPONSE", "count(*), count(distinct OBJECT_KEY), sum(PHOTO_COUNT)") == [(60, 60, 1200)]
     assert bronze("LOAD_LEDGER", "count(*), count(PUBLISHED_AT)") == [(60, 60)]
+
+
+@pytest.mark.parametrize("failing", [1, 3])
+def test_a_load_that_fails_in_the_middle_keeps_what_it_has_loaded_and_leaves_nothing_in_the_stage(
+    bucket: MemoryBucket, topic: Topic, log: Log, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    monkeypatch.setattr("mm_jobs.load.groups.grouped.__defaults__", (1, 200, 1))
+    for sol in range(5):
+        bucket.put(key_of("Curiosity", sol, sol), photos_document("Curiosity", sol, sol))
+    run, copies, uploaded = client.Warehouse.run, itertools.count(1), threading.Semaphore(0)
+
+    def flaky(self: client.Warehouse, sql: str, binds: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        if sql.startswith("copy"):
+            # By now the next group is being uploaded in the other session; let it get there.
+            assert uploaded.acquire(timeout=60)
+            assert uploaded.acquire(timeout=60)
+            uploaded.release()
+            if next(copies) == failing:
+                raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, "it went away")
+        answer = run(self, sql, binds)
+        if sql.startswith("put"):
+            uploaded.release()
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client.Warehouse, "run", flaky)
+        with pytest.raises(JobError, match="it went away"):
+            load(bucket, topic, log)
+    assert len(topic.keys()) == failing - 1
+    assert bronze("LOAD_LEDGER", "count(*), count(PUBLISHED_AT)") == [(failing - 1, failing - 1)]
+    with client.Warehouse(query_tag="test") as warehouse:
+        assert warehouse.run("list @BRONZE.LOAD_FILES") == []
+    load(bucket, topic, log, load_id="sweep")
+    assert topic.keys() == sorted(bucket.objects)
+    assert bronze("RAW_PHOTO_RESPONSE", "count(*), count(distinct OBJECT_KEY)") == [(5, 5)]
 
 
 class DeafTopic(Topic):

@@ -30,6 +30,7 @@ class Warehouse:
     def __init__(self, query_tag: str) -> None:
         import snowflake.connector
 
+        self._query_tag = query_tag
         arguments = warehouse_arguments(os.environ)
         with _errors("log in to the warehouse"):
             self._connection = snowflake.connector.connect(
@@ -51,6 +52,10 @@ class Warehouse:
     ) -> None:
         with contextlib.suppress(Exception):  # the work is committed or lost already
             self._connection.close()
+
+    def another(self) -> "Warehouse":
+        """Open a second session, for what must not wait for this one's statements. Raises JobError."""
+        return Warehouse(self._query_tag)
 
     def run(self, sql: str, binds: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows.

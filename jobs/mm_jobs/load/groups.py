@@ -8,8 +8,10 @@ from mm_contracts.batch import ObjectRef
 from mm_jobs.load.documents import Loadable
 from mm_jobs.load.ledger import Entry
 
-MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_BYTES: Final = 48 * 1024 * 1024
 """Bytes of documents in one transaction: they are held in memory at once, here and in part in the warehouse."""
+FIRST_BYTES: Final = 12 * 1024 * 1024
+"""Bytes in the first one: until it is staged, the warehouse waits."""
 MOST_OBJECTS: Final = 200
 
 
@@ -26,15 +28,18 @@ def wanted(
 
 
 def grouped(
-    loadables: Iterable[Loadable], most_bytes: int = MOST_BYTES, most_objects: int = MOST_OBJECTS
+    loadables: Iterable[Loadable],
+    most_bytes: int = MOST_BYTES,
+    most_objects: int = MOST_OBJECTS,
+    first_bytes: int = FIRST_BYTES,
 ) -> Iterator[list[Loadable]]:
     """Yield runs of objects that together stay below the limits; one that is larger by itself is a run of its own."""
     group: list[Loadable] = []
-    size = 0
+    size, room = 0, min(first_bytes, most_bytes)
     for loadable in loadables:
-        if group and (size + len(loadable.document) > most_bytes or len(group) >= most_objects):
+        if group and (size + len(loadable.document) > room or len(group) >= most_objects):
             yield group
-            group, size = [], 0
+            group, size, room = [], 0, most_bytes
         group.append(loadable)
         size += len(loadable.document)
     if group:

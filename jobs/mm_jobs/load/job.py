@@ -1,8 +1,10 @@
 """The load Job's body: find what is missing, load it group by group, and tell that it is loaded."""
 
+import functools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -21,7 +23,7 @@ from mm_jobs.load.documents import Loadable, NotOurs, key_problem, naive_utc, re
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry, Ledger
 from mm_jobs.load.staging.base import Changed, Staging
-from mm_jobs.load.writing import ROWS_PER_OBJECT, write
+from mm_jobs.load.writing import ROWS_PER_OBJECT, Group, stage, write
 
 _READ_AHEAD: Final = 3
 """Objects that are read before they are needed: few, for each may hold megabytes."""
@@ -79,9 +81,11 @@ class Load:
         self._log.info("compared", objects=len(objects), missing=len(missing), sweep=self._spec.sweep)
         problem = None
         try:
-            # While the warehouse is busy with a group, the next one is read and checked.
-            for group in work_ahead(grouped(self._loadables(missing, entries))):
-                self._write(group)
+            # While the warehouse is busy with a group, the next one is read, checked and staged.
+            groups = self._groups(grouped(self._loadables(missing, entries)))
+            with closing(work_ahead(groups, unwanted=lambda group: group.discard(self._warehouse))) as ahead:
+                for group in ahead:
+                    self._write(group)
         except JobError as error:
             problem = error
         for key, etag, refusal in self._refused:
@@ -118,10 +122,21 @@ class Load:
             except NotOurs as problem:
                 self._refused.append((item.key, stored.etag, problem))
 
-    def _write(self, group: list[Loadable]) -> None:
+    def _groups(self, runs: Iterator[list[Loadable]]) -> Generator[Group, None, None]:
+        """Yield the runs of objects, staged: the first in the load's own session, which waits for it."""
+        with ExitStack() as opened:
+            # A session says one thing at a time; a load of one group needs no second one.
+            second = functools.cache(lambda: opened.enter_context(self._warehouse.another()))
+            for number, objects in enumerate(runs):
+                yield stage(second if number else lambda: self._warehouse, self._staging, self._spec.load_id, objects)
+
+    def _stage(self, objects: list[Loadable]) -> Group:
+        return stage(lambda: self._warehouse, self._staging, self._spec.load_id, objects)
+
+    def _write(self, group: Group) -> None:
         """Load a group, or what remains of it without the objects that changed or whose values do not fit."""
         misfits = self._load_or_halve(group)
-        tried = [item for item in group if item.key not in self._changed]
+        tried = [item for item in group.objects if item.key not in self._changed]
         if len(tried) > 1 and len(misfits) == len(tried):
             # Not one of many fits: then it is not the objects that are wrong.
             message = f"the warehouse refused each of {len(tried)} objects; the first: {misfits[0][1]}"
@@ -129,17 +144,19 @@ class Load:
         for item, problem in misfits:
             self._reject(item.key, item.etag, "BadDocument", problem)
 
-    def _load_or_halve(self, group: list[Loadable]) -> list[tuple[Loadable, str]]:
+    def _load_or_halve(self, staged: Group) -> list[tuple[Loadable, str]]:
+        group = list(staged.objects)
         try:
-            write(self._warehouse, self._staging, self._spec.load_id, group)
+            write(self._warehouse, staged)
         except Changed as changed:
             rest = self._leave(group, changed)
-            return self._load_or_halve(rest) if rest else []
+            return self._load_or_halve(self._stage(rest)) if rest else []
         except DataError as error:
             if len(group) == 1:
                 return [(group[0], str(error))]
             middle = len(group) // 2
-            return self._load_or_halve(group[:middle]) + self._load_or_halve(group[middle:])
+            first = self._load_or_halve(self._stage(group[:middle]))
+            return first + self._load_or_halve(self._stage(group[middle:]))
         self._counts["groups"] += 1
         self._loaded += [
             LoadedObject(key=item.key, etag=item.etag, table=item.table.name, rows=ROWS_PER_OBJECT) for item in group

@@ -1,18 +1,40 @@
 """Write a group of objects into bronze: one transaction with its ledger, whichever way the documents come."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mm_contracts.bronze import LEDGER
 
-from mm_jobs.common.warehouse import Warehouse, placeholders
+from mm_jobs.common.ending import JobError
+from mm_jobs.common.warehouse import DataError, Warehouse, placeholders
 from mm_jobs.load.documents import Loadable, naive_utc
-from mm_jobs.load.staging.base import Part, Staging, parts_of
+from mm_jobs.load.staging.base import Changed, Part, Staged, Staging, parts_of
 
 ROWS_PER_OBJECT = 1
 
 
-def write(warehouse: Warehouse, staging: Staging, load_id: str, group: list[Loadable]) -> None:
-    """Load a group: all of its objects and their ledger entries, or nothing.
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Objects that are written in one transaction, staged for it."""
+
+    objects: Sequence[Loadable]
+    parts: Sequence[Part]
+    staged: Staged
+
+    def discard(self, warehouse: Warehouse) -> None:
+        """Take back what was staged; nothing if the warehouse does not answer."""
+        self.staged.discard(warehouse)
+
+
+def stage(session: Callable[[], Warehouse], staging: Staging, load_id: str, objects: Sequence[Loadable]) -> Group:
+    """Stage objects for one transaction, in the session that ``session`` gives. Raises JobError: nothing is staged."""
+    parts = parts_of(objects, load_id, naive_utc(datetime.now(UTC)))
+    return Group(objects, parts, staging.stage(session, parts))
+
+
+def write(warehouse: Warehouse, group: Group) -> None:
+    """Load a group: all of its objects and their ledger entries, or nothing, and then it is staged no more.
 
     The rows and the entry that a key had before are replaced, so that a repetition changes nothing.
 
@@ -21,16 +43,19 @@ def write(warehouse: Warehouse, staging: Staging, load_id: str, group: list[Load
         Changed: some object is no longer what was checked.
         JobError: the warehouse failed; nothing of the group is stored.
     """
-    parts = parts_of(group, load_id, naive_utc(datetime.now(UTC)))
-    keys = [item.key for item in group]
-    with staging.staged(warehouse, parts) as copy, warehouse.transaction():
-        # First of all, because it makes a second loader of the same keys wait until this transaction has ended.
-        warehouse.run(f"delete from {LEDGER} where OBJECT_KEY in {placeholders(len(keys))}", keys)
-        for part in parts:
-            in_keys = f"OBJECT_KEY in {placeholders(len(part.keys))}"
-            warehouse.run(f"delete from {part.table.qualified} where {in_keys}", part.keys)
-            copy(part)
-            _enter(warehouse, part, in_keys)
+    keys = [item.key for item in group.objects]
+    try:
+        with warehouse.transaction():
+            # First of all, because it makes a second loader of the same keys wait until this transaction has ended.
+            warehouse.run(f"delete from {LEDGER} where OBJECT_KEY in {placeholders(len(keys))}", keys)
+            for part in group.parts:
+                in_keys = f"OBJECT_KEY in {placeholders(len(part.keys))}"
+                warehouse.run(f"delete from {part.table.qualified} where {in_keys}", part.keys)
+                group.staged.copy(warehouse, part)
+                _enter(warehouse, part, in_keys)
+    except (DataError, Changed, JobError):
+        group.discard(warehouse)
+        raise
 
 
 def _enter(warehouse: Warehouse, part: Part, in_keys: str) -> None:

@@ -18,14 +18,14 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
-from mm_jobs.common.warehouse import DataError
+from mm_jobs.common.warehouse import DataError, Warehouse
 from mm_jobs.load.documents import GIVEN
 from mm_jobs.load.groups import MOST_OBJECTS
 from mm_jobs.load.job import Load
 from mm_jobs.load.staging.base import Changed, Part
 from mm_jobs.load.staging.external import ExternalStaging
 from mm_jobs.load.staging.external_sql import MOST_FILES, copy_statement, difference, literal
-from mm_jobs.load.writing import write
+from mm_jobs.load.writing import stage, write
 
 from tests.unit.jobs.recorded_warehouse import Recorder, loadable
 from tests.unit.jobs.test_load_pure import DOCUMENT
@@ -82,8 +82,12 @@ def _account(*numbers: int) -> Account:
 
 
 def _write(account: Account, *numbers: int) -> None:
-    staging = ExternalStaging(STAGE, account.bucket)
-    write(account, staging, "load-1", [loadable(number) for number in numbers])  # type: ignore[arg-type]
+    def session() -> Warehouse:
+        raise AssertionError("there is nothing to say before the transaction")
+
+    objects = [loadable(number) for number in numbers]
+    group = stage(session, ExternalStaging(STAGE, account.bucket), "load-1", objects)
+    write(account, group)  # type: ignore[arg-type]
 
 
 def test_nothing_is_staged_and_one_transaction_replaces_by_key() -> None:

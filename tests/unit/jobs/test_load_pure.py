@@ -135,6 +135,13 @@ def test_groups_stay_below_their_limits_and_lose_nothing() -> None:
     assert list(grouped([])) == []
 
 
+def test_the_first_group_is_small_so_that_the_warehouse_need_not_wait() -> None:
+    loadables = [read(KEY, "e", _encoded()) for _ in range(10)]
+    size = len(loadables[0].document)
+    assert [len(group) for group in grouped(loadables, size * 4, 100, first_bytes=size)] == [1, 4, 4, 1]
+    assert [len(group) for group in grouped(loadables, size * 4, 100, first_bytes=size * 9)] == [4, 4, 2]
+
+
 def test_a_copy_names_every_column_and_its_path() -> None:
     statement = copy_statement(TABLES["coordinates"], "load-1-ab/raw.ndjson")
     assert statement.startswith("copy into BRONZE.RAW_COORDINATE_RESPONSE (OBJECT_KEY, ETAG,")

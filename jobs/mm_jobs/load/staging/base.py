@@ -1,7 +1,6 @@
 """What every way of staging has in common: what it is given, what it does, and how it says that an object changed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,14 +33,34 @@ class Changed(Exception):
         super().__init__(f"overwritten or removed since it was checked: {', '.join(sorted(self.keys))}")
 
 
+class Staged(Protocol):
+    """Parts whose documents the warehouse can read."""
+
+    def copy(self, warehouse: Warehouse, part: Part) -> None:
+        """Copy a part into its table, inside the transaction.
+
+        Raises:
+            DataError: values do not fit.
+            Changed: an object is no longer what was checked.
+            JobError: anything else.
+        """
+
+    def discard(self, warehouse: Warehouse) -> None:
+        """Take back what is not copied yet, outside of any transaction; nothing if the warehouse does not answer."""
+
+
 class Staging(Protocol):
     """A way for documents to get into their tables."""
 
-    def staged(self, warehouse: Warehouse, parts: Sequence[Part]) -> AbstractContextManager[Callable[[Part], None]]:
-        """Make the parts' documents readable for the warehouse while the block lasts, outside of any transaction.
+    def stage(self, session: Callable[[], Warehouse], parts: Sequence[Part]) -> Staged:
+        """Make the parts' documents readable for the warehouse, outside of any transaction.
 
-        The block is given a function that copies a part into its table, inside the transaction. It raises DataError
-        where values do not fit, Changed where an object is no longer what was checked, JobError for anything else.
+        Args:
+            session: gives the session for what has to be said, if anything has.
+            parts: one or more, of one load.
+
+        Raises:
+            JobError: nothing of the parts is left behind.
         """
 
 

@@ -5,8 +5,7 @@ account says that it read is compared with what was checked, and the bucket is a
 object that was the same before, in and after the copy is entered; anything else rolls the transaction back.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -36,13 +35,16 @@ class ExternalStaging:
         self._stage = stage
         self._bucket = bucket
 
-    @contextlib.contextmanager
-    def staged(self, warehouse: Warehouse, parts: Sequence[Part]) -> Iterator[Callable[[Part], None]]:
-        """Nothing needs to be staged, and nothing be removed; the block copies. See ``Staging``."""
-        del parts
-        yield lambda part: self._copy(warehouse, part)
+    def stage(self, session: Callable[[], Warehouse], parts: Sequence[Part]) -> "ExternalStaging":
+        """Nothing needs to be staged: the bucket is there. See ``Staging``."""
+        del session, parts
+        return self
 
-    def _copy(self, warehouse: Warehouse, part: Part) -> None:
+    def discard(self, warehouse: Warehouse) -> None:
+        """Nothing was staged."""
+
+    def copy(self, warehouse: Warehouse, part: Part) -> None:
+        """Copy a part from the bucket. See ``Staged``."""
         try:
             warehouse.run(copy_statement(self._stage, part))
         except (DataError, JobError):

@@ -6,10 +6,12 @@ A statement's own text and binds are limited in a Snowflake account, a staged fi
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mm_contracts.bronze import STAGE, BronzeTable
+from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.warehouse import DataError, Warehouse
@@ -20,24 +22,40 @@ from mm_jobs.load.staging.base import Part
 class InternalStaging:
     """PUT before the transaction, so that nothing waits for an upload under locks; COPY inside it."""
 
-    @contextlib.contextmanager
-    def staged(self, warehouse: Warehouse, parts: Sequence[Part]) -> Iterator[Callable[[Part], None]]:
-        """Put a file for each part; the block copies them. See ``Staging``."""
-        # A folder of its own for each try: a table skips a file of a name that it has loaded before.
-        folder = f"{parts[0].load_id}-{secrets.token_hex(4)}"
-
-        def copy(part: Part) -> None:
-            warehouse.run(copy_statement(part.table, f"{folder}/{_file_name(part.table)}"))
-
+    def stage(self, session: Callable[[], Warehouse], parts: Sequence[Part]) -> "StagedFiles":
+        """Put a file for each part. See ``Staging``."""
+        # A folder of its own for each try: what another try has left there is none of this one's.
+        staged = StagedFiles(f"{parts[0].load_id}-{secrets.token_hex(4)}")
+        warehouse = session()
         try:
             for part in parts:
-                _put(warehouse, folder, part)
-            yield copy
-        except (DataError, JobError):
-            # COPY removes what it has loaded; what it has not would stay for ever, under a name that is not used again.
-            with contextlib.suppress(DataError, JobError):
-                warehouse.run(f"remove @{STAGE}/{folder}")
+                _put(warehouse, staged.folder, part)
+        except DataError as error:
+            staged.discard(warehouse)
+            # An upload looks at no value: this is no fault of the documents.
+            message = f"the stage did not take the documents: {error}"
+            raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message) from None
+        except JobError:
+            staged.discard(warehouse)
             raise
+        return staged
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFiles:
+    """Files in a folder of the internal stage, one for each table."""
+
+    folder: str
+
+    def copy(self, warehouse: Warehouse, part: Part) -> None:
+        """Copy the part's file. See ``Staged``."""
+        warehouse.run(copy_statement(part.table, f"{self.folder}/{_file_name(part.table)}"))
+
+    def discard(self, warehouse: Warehouse) -> None:
+        """Remove the files that are left. See ``Staged``."""
+        # COPY removes what it has loaded; what it has not would stay for ever, under a name that is not used again.
+        with contextlib.suppress(DataError, JobError):
+            warehouse.run(f"remove @{STAGE}/{self.folder}")
 
 
 def _put(warehouse: Warehouse, folder: str, part: Part) -> None:
@@ -53,12 +71,16 @@ def _file_name(table: BronzeTable) -> str:
 
 
 def copy_statement(table: BronzeTable, path: str) -> str:
-    """Return the statement that copies a staged file's lines into a bronze table, and removes the file."""
+    """Return the statement that copies a staged file's lines into a bronze table, and removes the file.
+
+    FORCE, because whether something is to be loaded is the ledger's to say, not the history that a table has of names.
+    """
     selected = [
         f"$1:{'' if name in GIVEN else 'doc.'}{name.lower()}{'' if type_ == 'variant' else f'::{type_}'}"
         for name, type_ in table.columns
     ]
     return (
         f"copy into {table.qualified} ({', '.join(name for name, _ in table.columns)}) "
-        f"from (select {', '.join(selected)} from @{STAGE}/{path}) file_format = (type = json) purge = true"
+        f"from (select {', '.join(selected)} from @{STAGE}/{path}) "
+        "file_format = (type = json) force = true purge = true"
     )
