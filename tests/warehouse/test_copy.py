@@ -56,6 +56,25 @@ class TestTransformation:
         assert sql(COPY + " force = true")[0][1] == "LOADED"
         assert sql("select count(*) from t") == [(4,)]
 
+    def test_what_was_loaded_is_known_however_its_table_is_named(self, sql: Sql) -> None:
+        sql(COPY)
+        assert sql(COPY.replace("into t ", 'into "T" '))[0][1] == "LOAD_SKIPPED"
+
+    def test_a_file_that_is_loaded_in_any_case_and_then_gone_is_forgotten(self, sql: Sql, landed: Path) -> None:
+        assert sql(COPY + " force = true purge = true")[0][1] == "LOADED"
+        sql(f"put file://{landed} @s/load-1 auto_compress=false")
+        assert sql(COPY)[0][1] == "LOADED"
+        assert sql(COPY)[0][1] == "LOAD_SKIPPED"
+
+    def test_the_same_copy_means_the_table_as_it_is_now(self, sql: Sql) -> None:
+        sql(COPY)
+        sql("create or replace table t (key varchar, n integer, tags varchar, file varchar)")
+        sql(COPY + " force = true")
+        assert sql("select tags from t where key = 'a'") == [('["x","y"]',)]
+        sql("create or replace table t (key varchar, n varchar, tags variant, file varchar)")
+        sql(COPY + " force = true")
+        assert sql("select n, typeof(tags) from t where key = 'a'") == [("1", "ARRAY")]
+
     def test_changed_file_of_the_same_name_is_loaded(self, sql: Sql, landed: Path) -> None:
         sql(COPY)
         landed.write_text('{"key": "c", "doc": {"n": 3}}\n')

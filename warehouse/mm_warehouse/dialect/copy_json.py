@@ -72,24 +72,18 @@ def copy_json(expression: exp.Copy, cursor: CursorLike, translate: Callable[[Exp
     files = files_at(directory, root, options.files, options.pattern)
     if not files:
         return exp.maybe_parse("SELECT 'Copy executed with 0 files processed.' AS status", dialect="duckdb"), 0
-    insert = translate(_insert(expression.this, source, _text_positions(expression.this, cursor)))
-    target = next(insert.this.find_all(exp.Table))
-    schema = target.db or cursor.schema
+    insert = _translated(_insert(expression.this, source, _text_positions(expression.this, cursor)), cursor, translate)
+    history = _History(cursor, table)
     rows: list[tuple[str, str, int]] = []
     for file in files:
-        identity = f"{file}#{fingerprint(file)}"
-        if not options.force and _already_loaded(cursor, schema, target.name, identity):
+        # Telling a file from others takes a reading of it; one that is loaded in any case and then gone needs none.
+        identity = None if options.force and options.purge else f"{file}#{fingerprint(file)}"
+        if identity and not options.force and history.has(identity):
             rows.append((str(file.relative_to(root)), "LOAD_SKIPPED", 0))
             continue
-        sql = _with_source(insert, file, root, options).sql(dialect="duckdb")
-        (count,) = cursor.duck.execute(sql).fetchone()
-        cursor.duck.execute(
-            "INSERT INTO _fs_information_schema._fs_load_history "
-            "(SCHEMA_NAME, FILE_NAME, TABLE_NAME, LAST_LOAD_TIME, STATUS, ROW_COUNT, ROW_PARSED, "
-            "ERROR_COUNT, ERROR_LIMIT) "
-            "VALUES (?, ?, ?, ?, 'LOADED', ?, ?, 0, 1)",
-            [schema, identity, target.name, dt.datetime.now(dt.UTC), count, count],
-        )
+        (count,) = cursor.duck.execute(_with_source(insert, file, root, options)).fetchone()
+        if identity:
+            history.add(identity, count)
         rows.append((str(file.relative_to(root)), "LOADED", count))
         if options.purge:
             file.unlink(missing_ok=True)
@@ -136,10 +130,14 @@ def _boolean(value: Expr | None) -> bool:
 def _text_positions(target: Expr, cursor: CursorLike) -> set[int]:
     """Which of the target's columns (by position) are text: a VARIANT put there loses its quotes."""
     table = target.this if isinstance(target, exp.Schema) else target
-    named = [i.name if i.args.get("quoted") else i.name.upper() for i in target.expressions]
+    named = [_stored_name(identifier) for identifier in target.expressions]
     described = cursor.duck.execute(f"DESCRIBE {table.sql(dialect='duckdb')}").fetchall()
     types = {row[0]: row[1] for row in described}
     return {n for n, name in enumerate(named or types) if types.get(name) == "VARCHAR"}
+
+
+def _stored_name(identifier: Expr) -> str:
+    return identifier.name if identifier.args.get("quoted") else identifier.name.upper()
 
 
 def _insert(target: Expr, source: Expr, texts: set[int]) -> exp.Insert:
@@ -170,29 +168,57 @@ def _insert(target: Expr, source: Expr, texts: set[int]) -> exp.Insert:
     return exp.Insert(this=target.copy(), expression=select.from_(table))
 
 
-def _with_source(insert: Expr, file: Path, root: Path, options: _Options) -> Expr:
-    """`insert` with the placeholder replaced by the reading of `file`."""
+_KEPT = 64
+_translations: dict[tuple[str | None, str | None, str], str] = {}
+"""DuckDB's text by current database, schema and Snowflake's text. A load says the same COPY of one file after another,
+and a wide one takes longer to translate than a small file to read."""
+
+
+def _translated(insert: exp.Insert, cursor: CursorLike, translate: Callable[[Expr], Expr]) -> str:
+    key = (cursor.database, cursor.schema, insert.sql(dialect="snowflake"))
+    known = _translations.get(key)
+    if known is None:
+        if len(_translations) >= _KEPT:
+            _translations.clear()
+        known = _translations[key] = translate(insert).sql(dialect="duckdb")
+    return known
+
+
+def _with_source(insert: str, file: Path, root: Path, options: _Options) -> str:
+    """`insert` with a meaning for the placeholder: the reading of `file`."""
     strip = str(options.format.get("STRIP_OUTER_ARRAY", "FALSE")).upper() == "TRUE"
     name = exp.Literal.string(str(file.relative_to(root))).sql(dialect="duckdb")
     columns = f'json AS "$1", {name} AS "METADATA$FILENAME"'
-    if any(column.name.upper() == _CONTENT_KEY for column in insert.find_all(exp.Column)):
-        columns += f", '{content_key(file)}' AS \"{_CONTENT_KEY}\""  # only where it is asked for: it costs a reading
-    reader: Expr = exp.maybe_parse(f"SELECT {columns} FROM {reading(file, strip)}", dialect="duckdb")
-    statement = insert.copy()
-    placeholder = next(t for t in statement.find_all(exp.Table) if t.name == _SOURCE)
-    alias = placeholder.alias or _SOURCE
-    placeholder.replace(exp.Subquery(this=reader, alias=exp.TableAlias(this=exp.to_identifier(alias))))
-    return statement
+    if _CONTENT_KEY in insert.upper():  # only where it is asked for: it costs a reading
+        columns += f", '{content_key(file)}' AS \"{_CONTENT_KEY}\""
+    return f'WITH "{_SOURCE}" AS NOT MATERIALIZED (SELECT {columns} FROM {reading(file, strip)}) {insert}'
 
 
-def _already_loaded(cursor: CursorLike, schema: str | None, table: str, identity: str) -> bool:
-    # Asked for the one file: the history grows with every load.
-    found = cursor.duck.execute(
-        "SELECT 1 FROM _fs_information_schema._fs_load_history WHERE table_name = ? AND schema_name = ? "
-        "AND file_name = ? LIMIT 1",
-        [table, schema, identity],
-    ).fetchone()
-    return found is not None
+class _History:
+    """Which files a table has loaded."""
+
+    def __init__(self, cursor: CursorLike, table: exp.Table) -> None:
+        self._duck = cursor.duck
+        schema = table.args.get("db")
+        self._table = (_stored_name(schema) if schema else cursor.schema, _stored_name(table.this))
+
+    def has(self, identity: str) -> bool:
+        # Asked for the one file: the history grows with every load.
+        found = self._duck.execute(
+            "SELECT 1 FROM _fs_information_schema._fs_load_history WHERE schema_name = ? AND table_name = ? "
+            "AND file_name = ? LIMIT 1",
+            [*self._table, identity],
+        ).fetchone()
+        return found is not None
+
+    def add(self, identity: str, rows: int) -> None:
+        self._duck.execute(
+            "INSERT INTO _fs_information_schema._fs_load_history "
+            "(SCHEMA_NAME, TABLE_NAME, FILE_NAME, LAST_LOAD_TIME, STATUS, ROW_COUNT, ROW_PARSED, "
+            "ERROR_COUNT, ERROR_LIMIT) "
+            "VALUES (?, ?, ?, ?, 'LOADED', ?, ?, 0, 1)",
+            [*self._table, identity, dt.datetime.now(dt.UTC), rows, rows],
+        )
 
 
 def _answer(rows: list[tuple[str, str, int]]) -> Expr:
