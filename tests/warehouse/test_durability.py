@@ -115,6 +115,17 @@ def test_temporary_tables_of_a_killed_server_are_gone(new_warehouse: Callable[..
         assert sorted(row[1] for row in rows) == ["BRONZE", "GOLD", "SILVER", "information_schema"]
 
 
+def test_half_an_upload_and_spilled_files_of_a_killed_server_are_gone(new_warehouse: Callable[..., Warehouse]) -> None:
+    server = new_warehouse().start()
+    data = server.directory / "data"
+    server.kill()
+    garbage = [data / "stages" / ".upload-abc", data / "spill" / "duckdb_temp_storage-0.tmp"]
+    for file in garbage:
+        file.write_bytes(b"half")
+    server.start()
+    assert not any(file.exists() for file in garbage)
+
+
 def test_second_server_on_the_same_files_is_refused_with_a_sentence(new_warehouse: Callable[..., Warehouse]) -> None:
     server = new_warehouse().start()
     environment = {
@@ -124,10 +135,13 @@ def test_second_server_on_the_same_files_is_refused_with_a_sentence(new_warehous
         "WAREHOUSE_USER": USER,
         "WAREHOUSE_PASSWORD": PASSWORD,
     }
+    upload = server.directory / "data" / "stages" / ".upload-abc"
+    upload.write_bytes(b"half")
     second = subprocess.run(
         [sys.executable, "-m", "mm_warehouse.main"], env=environment, capture_output=True, text=True, timeout=60
     )
     assert second.returncode == 74
+    assert upload.exists()
     assert "One server at a time may use a directory" in second.stderr
     assert server.healthy()
 

@@ -8,8 +8,10 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from mm_contracts.messages import LoadedObject
@@ -208,6 +210,26 @@ def test_a_load_that_fails_in_the_middle_keeps_what_it_has_loaded_and_leaves_not
     load(bucket, topic, log, load_id="sweep")
     assert topic.keys() == sorted(bucket.objects)
     assert bronze("RAW_PHOTO_RESPONSE", "count(*), count(distinct OBJECT_KEY)") == [(5, 5)]
+
+
+def test_a_sweep_removes_what_killed_loads_left_in_the_stage(
+    server: Warehouse, bucket: MemoryBucket, topic: Topic, log: Log, tmp_path: Path
+) -> None:
+    file = tmp_path / "raw_photo_response.ndjson"
+    file.write_text("{}\n")
+    other = tmp_path / "mine.csv"
+    other.write_text("1")
+    with client.Warehouse(query_tag="test") as warehouse:
+        for path, folder in ((file, "load-0-dead"), (file, "load-0-living"), (other, "notes")):
+            warehouse.run(f"put file://{path} @BRONZE.LOAD_FILES/{folder} auto_compress = false")
+    stage = server.directory / "data" / "stages" / "MARS" / "BRONZE" / "LOAD_FILES"
+    for old in (stage / "load-0-dead" / file.name, stage / "notes" / other.name):
+        os.utime(old, (time.time() - 2 * 86_400,) * 2)
+    load(bucket, topic, log)
+    with client.Warehouse(query_tag="test") as warehouse:
+        left = [row[0] for row in warehouse.run("list @BRONZE.LOAD_FILES")]
+        warehouse.run("remove @BRONZE.LOAD_FILES")
+    assert sorted(left) == ["load_files/load-0-living/raw_photo_response.ndjson", "load_files/notes/mine.csv"]
 
 
 class DeafTopic(Topic):

@@ -7,7 +7,6 @@ instance, and what fakesnow keeps beside the data (comments, text lengths, stage
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 
 import duckdb
@@ -23,6 +22,8 @@ from mm_warehouse.settings import Settings, size_bytes
 logger = logging.getLogger(__name__)
 
 _GLOBALS_FILE = "globals.duckdb"
+UPLOAD_PREFIX = ".upload-"
+"""Begins the names of files below `stages` that are still being uploaded."""
 
 
 class EngineError(RuntimeError):
@@ -48,11 +49,9 @@ class Engine:
         self.result_limit = size_bytes(settings.result_limit)
         self._databases = settings.directory / "databases"
         self.stages = settings.directory / "stages"
-        spill = settings.directory / "spill"
+        self._spill = settings.directory / "spill"
         try:
-            # Spill files of a killed process are garbage; stages are data.
-            shutil.rmtree(spill, ignore_errors=True)
-            for folder in (self._databases, self.stages, spill):
+            for folder in (self._databases, self.stages, self._spill):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EngineError(
@@ -68,7 +67,7 @@ class Engine:
                     "lambda_syntax": "ENABLE_SINGLE_ARROW",
                     "memory_limit": settings.memory_limit,
                     "threads": settings.threads,
-                    "temp_directory": str(spill),
+                    "temp_directory": str(self._spill),
                     "max_temp_directory_size": settings.spill_limit,
                     # Nothing is ever fetched: all that is used is compiled into the wheel.
                     "autoinstall_known_extensions": False,
@@ -90,6 +89,7 @@ class Engine:
     def _open(self, settings: Settings) -> None:
         root = self._root
         root.execute(f"ATTACH {_quoted(settings.directory / _GLOBALS_FILE)} AS _fs_global")
+        self._remove_garbage()
         root.execute(info_schema.fs_global_creation_sql())
         root.execute(global_views_sql())
         root.execute(show.fs_global_creation_sql())
@@ -107,6 +107,12 @@ class Engine:
         allowed = ", ".join(_quoted(folder) for folder in (self._databases, self.stages))
         root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")
         root.execute("SET GLOBAL enable_external_access = false")
+
+    def _remove_garbage(self) -> None:
+        """Remove what a killed process spilled or had half uploaded. Stages are data. Only once the files are ours."""
+        for file in (*self._spill.iterdir(), *self.stages.glob(f"{UPLOAD_PREFIX}*")):
+            if file.is_file():
+                file.unlink()
 
     def _prepare(self, database: str) -> None:
         """What each database needs beside its tables: information schema, functions; and no leftovers."""

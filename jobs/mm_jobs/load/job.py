@@ -91,9 +91,19 @@ class Load:
         for key, etag, refusal in self._refused:
             self._reject(key, etag, refusal.reason, str(refusal))
         self._announce(entries, objects)
+        if self._spec.sweep:
+            self._tidy()
         if problem is not None:
             raise problem
         return {"bytes": self._counts["bytes"], "details": {"loaded": len(self._loaded), **self._counts}}
+
+    def _tidy(self) -> None:
+        try:
+            for name in self._staging.tidy(self._warehouse):
+                self._log.info("staged.removed", file=name)
+        except (DataError, JobError) as error:
+            # What lies there takes room and does no harm: no reason to call a sweep failed that loaded all it missed.
+            self._log.warning("staged.not_removed", message=str(error))
 
     def _objects(self) -> list[ObjectRef]:
         if not self._spec.sweep:

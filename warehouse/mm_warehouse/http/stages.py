@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mm_warehouse.engine import Engine
+from mm_warehouse.engine import UPLOAD_PREFIX, Engine
 
 _VALID_SECONDS = 3600
 _ROUTE = "/stages/"
@@ -64,7 +64,7 @@ class Stages:
         if not target.is_relative_to(self._root):
             return Response("The path leaves the stage.", status_code=404)
         # Outside every stage, so that COPY never sees half a file; on the same volume, so that the rename is atomic.
-        handle, partial = tempfile.mkstemp(prefix=".upload-", dir=self._root)
+        handle, partial = tempfile.mkstemp(prefix=UPLOAD_PREFIX, dir=self._root)
         try:
             with os.fdopen(handle, "wb") as file:
                 async for chunk in request.stream():

@@ -63,6 +63,9 @@ class Staging(Protocol):
             JobError: nothing of the parts is left behind.
         """
 
+    def tidy(self, warehouse: Warehouse) -> list[str]:
+        """Remove what loads that were killed have left staged, and return its names. Raises JobError."""
+
 
 def parts_of(group: Iterable[Loadable], load_id: str, loaded_at: str) -> list[Part]:
     """Return a group's objects by table."""

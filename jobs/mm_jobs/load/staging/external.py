@@ -40,6 +40,11 @@ class ExternalStaging:
         del session, parts
         return self
 
+    def tidy(self, warehouse: Warehouse) -> list[str]:
+        """Nothing was staged."""
+        del warehouse
+        return []
+
     def discard(self, warehouse: Warehouse) -> None:
         """Nothing was staged."""
 

@@ -8,15 +8,21 @@ import secrets
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Final
 
-from mm_contracts.bronze import STAGE, BronzeTable
+from mm_contracts.bronze import STAGE, TABLES, BronzeTable
 from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.warehouse import DataError, Warehouse
 from mm_jobs.load.documents import GIVEN
 from mm_jobs.load.staging.base import Part
+
+_ABANDONED: Final = timedelta(days=1)
+"""Age of a staged file that no load copies any more: they do so within minutes."""
 
 
 class InternalStaging:
@@ -39,6 +45,19 @@ class InternalStaging:
             staged.discard(warehouse)
             raise
         return staged
+
+    def tidy(self, warehouse: Warehouse) -> list[str]:
+        """Remove files that no load will ever copy. See ``Staging``."""
+        ours = {_file_name(table) for table in TABLES.values()}
+        latest = datetime.now(UTC) - _ABANDONED
+        removed = []
+        for name, _size, _md5, modified in warehouse.run(f"list @{STAGE}"):
+            # The name begins with the stage's, the time is as in mail: "Thu, 26 Nov 2026 22:59:07 GMT".
+            path = str(name).partition("/")[2]
+            if path.count("/") == 1 and path.rpartition("/")[2] in ours and parsedate_to_datetime(modified) < latest:
+                warehouse.run(f"remove @{STAGE}/{path}")
+                removed.append(path)
+        return removed
 
 
 @dataclass(frozen=True, slots=True)
