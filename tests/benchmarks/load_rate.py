@@ -23,6 +23,7 @@ import itertools
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -203,6 +204,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Folder(Path(scratch) / "objects")
+        print("writing the documents", file=sys.stderr)
         photos = fill(folder, options.objects, options.photos)
         expected = (len(folder.sizes), photos)
         settings = {"memory_limit": MEMORY, "threads": str(THREADS), "checkpoint_size": CHECKPOINT}
@@ -216,9 +218,10 @@ def main() -> None:
                 Way("statements", empty, statements(folder), loaded),
                 Way("load Job", empty, lambda: job(folder), loaded),
             ]
-            for _ in range(options.rounds):
+            for number in range(1, options.rounds + 1):
                 for way in ways:
                     way.measure(expected)
+                    print(f"round {number} of {options.rounds}: {way.name} {way.seconds[-1]:.2f} s", file=sys.stderr)
             size = sum(folder.sizes) / 1e6
             print(f"{expected[0]} objects, {expected[1]} photos, {size:.1f} MB, {options.rounds} rounds")
             show(ways, size)

@@ -74,3 +74,27 @@ def sql(connection: snowflake.connector.SnowflakeConnection) -> Sql:
         return connection.cursor().execute(statement, values or None).fetchall()  # type: ignore[union-attr, return-value]
 
     return run
+
+
+DOCUMENT = (
+    '{"a":[{"b":1,"c":"x"},{"b":2}],"n":null,"s":"text","d":"2024-01-02","t":"2024-01-02T03:04:05Z",'
+    '"o":{"k":1,"l":[]},"f":1.5}'
+)
+
+
+@pytest.fixture(scope="module")
+def cursor(warehouse: Warehouse) -> Iterator[snowflake.connector.cursor.SnowflakeCursor]:
+    """A cursor in a schema with two small tables: `p` (id, doc) and `n` (k, v, f, d, ts, dec)."""
+    with warehouse.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("create or replace schema MARS.DIALECT")
+        cursor.execute("create table p as select 1 as id, parse_json(%s) as doc union all select 2, null", (DOCUMENT,))
+        cursor.execute(
+            "create table n (k varchar, v int, f float, d date, ts timestamp_ntz, dec number(10, 2)) cluster by (k)"
+        )
+        cursor.execute(
+            "insert into n values ('a', 1, 1.5, '2024-01-01', '2024-01-01 00:00:00', 1.25), "
+            "('a', 2, 2.5, '2024-01-31', '2024-01-31 12:00:00', 2.50), ('b', 3, null, null, null, null)"
+        )
+        yield cursor
+        cursor.execute("drop schema MARS.DIALECT")

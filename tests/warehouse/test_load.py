@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import multiprocessing
@@ -9,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common import warehouse as client
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
+from mm_jobs.load.groups import grouped
 
 from tests.warehouse.loads import (
     MemoryBucket,
@@ -167,7 +169,7 @@ def test_a_sweep_finds_exactly_what_is_missing(bucket: MemoryBucket, topic: Topi
 def test_many_objects_are_loaded_in_groups_of_limited_size(
     bucket: MemoryBucket, topic: Topic, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mm_jobs.load.groups.grouped.__defaults__", (40_000, 200, 40_000))
+    monkeypatch.setattr("mm_jobs.load.job.grouped", functools.partial(grouped, most_bytes=40_000))
     for sol in range(60):
         bucket.put(key_of("Curiosity", sol, sol), photos_document("Curiosity", sol, sol, photos_per_sol=20))
     details = load(bucket, topic, log)["details"]
@@ -181,7 +183,7 @@ def test_many_objects_are_loaded_in_groups_of_limited_size(
 def test_a_load_that_fails_in_the_middle_keeps_what_it_has_loaded_and_leaves_nothing_in_the_stage(
     bucket: MemoryBucket, topic: Topic, log: Log, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    monkeypatch.setattr("mm_jobs.load.groups.grouped.__defaults__", (1, 200, 1))
+    monkeypatch.setattr("mm_jobs.load.job.grouped", functools.partial(grouped, most_bytes=1))
     for sol in range(5):
         bucket.put(key_of("Curiosity", sol, sol), photos_document("Curiosity", sol, sol))
     run, copies, uploaded = client.Warehouse.run, itertools.count(1), threading.Semaphore(0)
@@ -230,6 +232,22 @@ def test_a_sweep_removes_what_killed_loads_left_in_the_stage(
         left = [row[0] for row in warehouse.run("list @BRONZE.LOAD_FILES")]
         warehouse.run("remove @BRONZE.LOAD_FILES")
     assert sorted(left) == ["load_files/load-0-living/raw_photo_response.ndjson", "load_files/notes/mine.csv"]
+
+
+def test_what_is_said_after_the_warehouse_was_lost_does_not_wait_for_it_again(
+    new_warehouse: Callable[..., Warehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 2)
+    server = new_warehouse().start()
+    for name, value in server.env().items():
+        monkeypatch.setenv(name, value)
+    with client.Warehouse(query_tag="test") as warehouse:
+        server.kill()
+        with pytest.raises(client.Unreachable, match="check that it runs"):
+            warehouse.run("select 1")
+        monkeypatch.delattr(warehouse, "_cursor")  # whoever asked the dead server would miss it
+        with pytest.raises(client.Unreachable, match="check that it runs"):
+            warehouse.run("rollback")
 
 
 class DeafTopic(Topic):

@@ -14,6 +14,8 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 
 _LOGIN_SECONDS: Final = 30
+_ANSWER_SECONDS: Final = 600
+"""A server that restarts is waited for."""
 _DATA_EXCEPTION: Final = "22"
 _UNSPECIFIC: Final = "22000"
 """SQLSTATE class of values that do not fit: the same statement with the same values fails for ever. Its general member
@@ -24,6 +26,10 @@ class DataError(Exception):
     """A statement failed because of the values it was given."""
 
 
+class Unreachable(JobError):
+    """The warehouse did not answer, for as long as a statement waits."""
+
+
 class Warehouse:
     """A session. Statements take qmark binds; errors become ``JobError`` WarehouseError with a sentence."""
 
@@ -31,6 +37,7 @@ class Warehouse:
         import snowflake.connector
 
         self._query_tag = query_tag
+        self._lost: Unreachable | None = None
         arguments = warehouse_arguments(os.environ)
         with _errors("log in to the warehouse"):
             self._connection = snowflake.connector.connect(
@@ -38,7 +45,7 @@ class Warehouse:
                 schema=SCHEMA,
                 paramstyle="qmark",
                 login_timeout=_LOGIN_SECONDS,
-                network_timeout=600,
+                network_timeout=_ANSWER_SECONDS,
                 client_session_keep_alive=False,
                 session_parameters={"QUERY_TAG": query_tag, "CLIENT_TELEMETRY_ENABLED": False},
             )
@@ -62,8 +69,17 @@ class Warehouse:
 
         Raises:
             DataError: the values do not fit.
-            JobError: anything else.
+            JobError: anything else. Unreachable is final: what is run after it (a rollback, say) does not wait again.
         """
+        if self._lost is not None:
+            raise self._lost
+        try:
+            return self._run(sql, binds)
+        except Unreachable as error:
+            self._lost = error
+            raise
+
+    def _run(self, sql: str, binds: Sequence[object]) -> list[tuple[Any, ...]]:
         with _errors(f"run {' '.join(sql.split())[:80]!r} in the warehouse"):
             self._cursor.execute(sql, tuple(binds) or None)
             return list(self._cursor.fetchall())
@@ -95,6 +111,7 @@ def _errors(doing: str) -> Iterator[None]:
         message = f"could not {doing}: {said}"
         if isinstance(error, errors.OperationalError | OSError):
             message += "; check that it runs and the SNOWFLAKE_ settings are right"
+            raise Unreachable(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message) from None
         raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message) from None
 
 

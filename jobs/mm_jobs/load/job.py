@@ -2,7 +2,7 @@
 
 import functools
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ class Load:
         try:
             # While the warehouse is busy with a group, the next one is read, checked and staged.
             groups = self._groups(grouped(self._loadables(missing, entries)))
-            with closing(work_ahead(groups, unwanted=lambda group: group.discard(self._warehouse))) as ahead:
+            with closing(work_ahead(groups, unwanted=lambda group: group.staged.discard(self._warehouse))) as ahead:
                 for group in ahead:
                     self._write(group)
         except JobError as error:
@@ -91,10 +91,10 @@ class Load:
         for key, etag, refusal in self._refused:
             self._reject(key, etag, refusal.reason, str(refusal))
         self._announce(entries, objects)
-        if self._spec.sweep:
-            self._tidy()
         if problem is not None:
             raise problem
+        if self._spec.sweep:
+            self._tidy()
         return {"bytes": self._counts["bytes"], "details": {"loaded": len(self._loaded), **self._counts}}
 
     def _tidy(self) -> None:
@@ -138,10 +138,10 @@ class Load:
             # A session says one thing at a time; a load of one group needs no second one.
             second = functools.cache(lambda: opened.enter_context(self._warehouse.another()))
             for number, objects in enumerate(runs):
-                yield stage(second if number else lambda: self._warehouse, self._staging, self._spec.load_id, objects)
+                yield self._stage(objects, second if number else None)
 
-    def _stage(self, objects: list[Loadable]) -> Group:
-        return stage(lambda: self._warehouse, self._staging, self._spec.load_id, objects)
+    def _stage(self, objects: list[Loadable], session: Callable[[], Warehouse] | None = None) -> Group:
+        return stage(session or (lambda: self._warehouse), self._staging, self._spec.load_id, objects)
 
     def _write(self, group: Group) -> None:
         """Load a group, or what remains of it without the objects that changed or whose values do not fit."""

@@ -57,7 +57,7 @@ class Ledger:
     def mark_published(self, objects: Iterable[tuple[str, str]], at: str) -> None:
         """Note that the event of these (key, ETag) was delivered; content that changed meanwhile is left unmarked."""
         for part in chunks(list(objects)):
-            # One bind each: statements of hundreds of pairs take longer to parse than to run. No key ends in a blank.
+            # One bind each: hundreds of pairs take longer to parse than to run. No ETag has a blank in it.
             self._warehouse.run(
                 f"update {LEDGER} set PUBLISHED_AT = ? where OBJECT_KEY || ' ' || ETAG in {placeholders(len(part))}",
                 (at, *(f"{key} {etag}" for key, etag in part)),

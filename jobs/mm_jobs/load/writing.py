@@ -22,10 +22,6 @@ class Group:
     parts: Sequence[Part]
     staged: Staged
 
-    def discard(self, warehouse: Warehouse) -> None:
-        """Take back what was staged; nothing if the warehouse does not answer."""
-        self.staged.discard(warehouse)
-
 
 def stage(session: Callable[[], Warehouse], staging: Staging, load_id: str, objects: Sequence[Loadable]) -> Group:
     """Stage objects for one transaction, in the session that ``session`` gives. Raises JobError: nothing is staged."""
@@ -54,7 +50,7 @@ def write(warehouse: Warehouse, group: Group) -> None:
                 group.staged.copy(warehouse, part)
                 _enter(warehouse, part, in_keys)
     except (DataError, Changed, JobError):
-        group.discard(warehouse)
+        group.staged.discard(warehouse)
         raise
 
 

@@ -32,6 +32,10 @@ _OPTIONS = {
     "SIZE_LIMIT",
     "RETURN_FAILED_ONLY",
 }
+_MOST_TRANSLATIONS = 64
+_translations: dict[tuple[str | None, str | None, str], str] = {}
+"""DuckDB's text by current database, schema and Snowflake's text. A load says the same COPY of one file after another,
+and a wide one takes longer to translate than a small file to read."""
 _RESULT_COLUMNS = (
     "file, status, rows_parsed, rows_loaded, error_limit, errors_seen, first_error, first_error_line, "
     "first_error_character, first_error_column_name"
@@ -168,17 +172,11 @@ def _insert(target: Expr, source: Expr, texts: set[int]) -> exp.Insert:
     return exp.Insert(this=target.copy(), expression=select.from_(table))
 
 
-_KEPT = 64
-_translations: dict[tuple[str | None, str | None, str], str] = {}
-"""DuckDB's text by current database, schema and Snowflake's text. A load says the same COPY of one file after another,
-and a wide one takes longer to translate than a small file to read."""
-
-
 def _translated(insert: exp.Insert, cursor: CursorLike, translate: Callable[[Expr], Expr]) -> str:
     key = (cursor.database, cursor.schema, insert.sql(dialect="snowflake"))
     known = _translations.get(key)
     if known is None:
-        if len(_translations) >= _KEPT:
+        if len(_translations) >= _MOST_TRANSLATIONS:
             _translations.clear()
         known = _translations[key] = translate(insert).sql(dialect="duckdb")
     return known
