@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mm_hack.venv import ensure_uv
 
 from .conftest import CHART, VARIANTS, helm_template
 
@@ -122,10 +122,16 @@ def test_what_is_installed_is_what_was_reviewed(name: str) -> None:
 
 
 def test_requirements_are_those_of_the_lock() -> None:
-    uv = shutil.which("uv")
-    if uv is None:
-        pytest.skip("there is no uv on the PATH to read the lock with")
-    command = [uv, "export", "--frozen", "--no-dev", "--no-emit-workspace", "--no-header", "--quiet", "--offline"]
+    command = [
+        ensure_uv(),
+        "export",
+        "--frozen",
+        "--no-dev",
+        "--no-emit-workspace",
+        "--no-header",
+        "--quiet",
+        "--offline",
+    ]
     exported = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     wanted = "run: uv export --frozen --no-dev --no-emit-workspace --no-header --quiet > requirements.txt"
     assert (ROOT / "requirements.txt").read_text() == exported, wanted
