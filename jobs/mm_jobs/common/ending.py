@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,7 @@ def run(log: Log, job: Callable[[], dict[str, Any]]) -> NoReturn:
     The body returns the fields of a successful termination message, or raises ``JobError``.
     """
     _obey_sigterm(log)
+    _hear_threads(log)
     code = ExitCode.OTHER
     try:
         fields = job()
@@ -107,8 +109,7 @@ def run(log: Log, job: Callable[[], dict[str, Any]]) -> NoReturn:
         code = ExitCode.BAD_ARGUMENTS
         _fail(log, code, Reason.CONFIG_ERROR, str(error), None, {})
     except Exception as error:
-        tail = "".join(traceback.format_exception(error)[-3:])
-        log.error("crashed", error=repr(error), traceback=tail)
+        log.error("crashed", error=repr(error), traceback=_tail(error))
         _fail(log, code, Reason.CRASHED, f"{type(error).__name__}: {error}", None, {})
     # Threads of clients (Kafka, connection pools) must not keep a finished pod alive.
     with contextlib.suppress(OSError):
@@ -123,6 +124,21 @@ def _fail(
     when = rfc3339(retry_at) if retry_at else None
     log.error("failed", exit_code=int(code), reason=reason.value, message=message, retry_at=when)
     say(termination("failed", reason=reason.value, message=message, retry_at=when, **counts), log)
+
+
+def _hear_threads(log: Log) -> None:
+    # A client library's thread that dies (the warehouse's cancels a statement that is given up, and finds nobody there)
+    # would print its traceback past the log: in no line's form, and with nothing hidden.
+    def heard(failure: threading.ExceptHookArgs) -> None:
+        error = failure.exc_value or failure.exc_type()
+        name = failure.thread.name if failure.thread else None
+        log.warning("thread.crashed", thread=name, error=repr(error), traceback=_tail(error))
+
+    threading.excepthook = heard
+
+
+def _tail(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)[-3:])
 
 
 def _obey_sigterm(log: Log) -> None:

@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from mm_contracts.batch import TERMINATION_MESSAGE_LIMIT, Termination
@@ -46,6 +50,37 @@ def test_secrets_are_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "value-of-" not in shown
     assert "DEMO_KEY" not in shown
     assert "sol=1" in shown
+
+
+_JOB_WITH_A_THREAD = """
+import threading
+from mm_jobs.common.ending import run
+from mm_jobs.common.log import Log
+
+def fall():
+    raise OSError("no route to http://x/?sol=1&api_key=DEMO_KEY")
+
+def job():
+    thread = threading.Thread(target=fall, name="canceller")
+    thread.start()
+    thread.join()
+    return {}
+
+run(Log("load"), job)
+"""
+
+
+def test_a_thread_that_dies_is_told_in_a_line_without_secrets_and_ends_nothing(tmp_path: Path) -> None:
+    environment = os.environ | {"LOG_FORMAT": "json", "MM_TERMINATION_LOG": str(tmp_path / "last-word")}
+    ended = subprocess.run(
+        [sys.executable, "-c", _JOB_WITH_A_THREAD], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "DEMO_KEY" not in ended.stdout
+    told, done = (json.loads(line) for line in ended.stdout.splitlines())
+    assert (told["level"], told["event"], told["thread"]) == ("WARNING", "thread.crashed", "canceller")
+    assert told["error"].startswith("OSError('no route to http://x/?sol=1&api_key=")
+    assert done["event"] == "done"
 
 
 def test_lines_for_people_and_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
