@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from mm_contracts.batch import Dataset, ObjectRef, Wire
+from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.rovers import canonical_rover
 from mm_contracts.sols import MAX_SOL
 
@@ -20,7 +21,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class MessageError(ValueError):
     """A message that cannot be used: a machine reason and a sentence for the dead-letter topic."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: DeadLetterReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -84,11 +85,11 @@ class ObjectEvent(Wire):
 
 def _json(value: bytes | None) -> Any:
     if value is None:
-        raise MessageError("NotJson", "the message has no value")
+        raise MessageError(DeadLetterReason.NOT_JSON, "the message has no value")
     try:
         return json.loads(value)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise MessageError("NotJson", f"the message is not JSON: {error}") from None
+        raise MessageError(DeadLetterReason.NOT_JSON, f"the message is not JSON: {error}") from None
 
 
 def _first_error(error: ValidationError) -> str:
@@ -101,7 +102,7 @@ def _validated(model: type[_Model], value: Any) -> _Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise MessageError("BadMessage", _first_error(error)) from None
+        raise MessageError(DeadLetterReason.BAD_MESSAGE, _first_error(error)) from None
 
 
 def parse_schedule(value: bytes | None) -> Schedule:
@@ -114,14 +115,17 @@ def parse_schedule(value: bytes | None) -> Schedule:
     """
     body = _json(value)
     if not isinstance(body, dict) or not isinstance(body.get("ingestion_schedule"), dict):
-        raise MessageError("BadMessage", 'expected an object with "ingestion_schedule": {"tasks": [...]}')
+        raise MessageError(
+            DeadLetterReason.BAD_MESSAGE, 'expected an object with "ingestion_schedule": {"tasks": [...]}'
+        )
     schedule = body["ingestion_schedule"]
     raw_tasks = schedule.get("tasks")
     if not isinstance(raw_tasks, list):
-        raise MessageError("BadMessage", "ingestion_schedule.tasks: expected a list")
+        raise MessageError(DeadLetterReason.BAD_MESSAGE, "ingestion_schedule.tasks: expected a list")
     if len(raw_tasks) > MAX_TASKS:
         raise MessageError(
-            "TooManyTasks", f"{len(raw_tasks)} tasks in one message: split it into messages of at most {MAX_TASKS}"
+            DeadLetterReason.TOO_MANY_TASKS,
+            f"{len(raw_tasks)} tasks in one message: split it into messages of at most {MAX_TASKS}",
         )
     dataset = _validated(_Dataset, {"dataset": body.get("dataset") or schedule.get("dataset") or "photos"}).dataset
     tasks: dict[tuple[str, int | None], Task] = {}
@@ -130,7 +134,7 @@ def parse_schedule(value: bytes | None) -> Schedule:
         try:
             task = Task.model_validate(raw)
             if dataset == "photos" and task.sol is None:
-                raise MessageError("BadMessage", "sol: a photos task names a sol")
+                raise MessageError(DeadLetterReason.BAD_MESSAGE, "sol: a photos task names a sol")
             if dataset != "photos":
                 task = task.model_copy(update={"sol": None})
             tasks.setdefault((task.rover_name, task.sol), task)
@@ -140,7 +144,8 @@ def parse_schedule(value: bytes | None) -> Schedule:
             rejected.append(RejectedTask(task=json.dumps(raw)[:200], message=str(error)))
     if rejected and not tasks:
         raise MessageError(
-            "NoValidTask", f"none of {len(rejected)} tasks can be used; the first: {rejected[0].message}"
+            DeadLetterReason.NO_VALID_TASK,
+            f"none of {len(rejected)} tasks can be used; the first: {rejected[0].message}",
         )
     header = _validated(_ScheduleHeader, {**schedule, **body})
     return Schedule(
@@ -200,7 +205,7 @@ def parse_object_events(value: bytes | None) -> tuple[ObjectEvent, ...]:
     body = _json(value)
     records = body.get("Records") if isinstance(body, dict) else None
     if not isinstance(records, list):
-        raise MessageError("BadMessage", 'expected an S3 event with "Records": [...]')
+        raise MessageError(DeadLetterReason.BAD_MESSAGE, 'expected an S3 event with "Records": [...]')
     return tuple(_object_event(record) for record in records)
 
 
@@ -216,7 +221,7 @@ def _object_event(record: Any) -> ObjectEvent:
             trace_id=metadata.get("x-amz-meta-trace-id"),
         )
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise MessageError("BadMessage", f"a record lacks a field of an S3 event: {error!r}") from None
+        raise MessageError(DeadLetterReason.BAD_MESSAGE, f"a record lacks a field of an S3 event: {error!r}") from None
 
 
 def parse_load_complete(value: bytes | None) -> LoadComplete:

@@ -44,6 +44,17 @@ class Reason(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class DeadLetterReason(StrEnum):
+    """Machine reasons of a message that is put on a dead-letter topic."""
+
+    NOT_JSON = "NotJson"
+    BAD_MESSAGE = "BadMessage"
+    TOO_MANY_TASKS = "TooManyTasks"
+    NO_VALID_TASK = "NoValidTask"
+    PLAN_REFUSED = "PlanRefused"
+    INTERNAL_ERROR = "InternalError"
+
+
 RETRYABLE: dict[ExitCode, bool] = {
     ExitCode.DONE: False,
     ExitCode.BAD_ARGUMENTS: False,

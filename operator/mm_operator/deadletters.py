@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
+from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.topics import (
     DLQ_MESSAGE,
     DLQ_OFFSET,
@@ -27,16 +28,16 @@ class DeadLetters:
         self._connection = connection
         self._producer: Producer | None = None
 
-    async def put(self, message: Message, reason: str, sentence: str) -> None:
+    async def put(self, message: Message, reason: DeadLetterReason, sentence: str) -> None:
         """Return once Kafka has acknowledged the dead letter; until then it is tried again and again."""
         mark = message.mark
         log.warning(
             "message %s/%d/%d goes to the dead-letter topic: %s",
             *mark,
             sentence,
-            extra={"topic": mark.topic, "reason": reason, "trace_id": message.trace_id or ""},
+            extra={"topic": mark.topic, "reason": reason.value, "trace_id": message.trace_id or ""},
         )
-        metrics.DEAD_LETTERS.labels(mark.topic, reason).inc()
+        metrics.DEAD_LETTERS.labels(mark.topic, reason.value).inc()
         headers: list[tuple[str, str | bytes | None]] = [
             *message.headers,
             (DLQ_TOPIC, mark.topic.encode()),

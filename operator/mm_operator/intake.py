@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from mm_contracts.reasons import DeadLetterReason
+
 from mm_operator.core.offsets import Mark
 from mm_operator.deadletters import DeadLetters
 from mm_operator.health import Health
@@ -60,5 +62,7 @@ class Intake:
             except Exception as error:
                 # A fault of ours that this message brings out: after a restart it would do so again, and for ever.
                 log.exception("a message of %s could not be handled", topic, extra={"topic": topic})
-                await self._dead_letters.put(message, "InternalError", f"the operator failed on it: {error!r}")
+                await self._dead_letters.put(
+                    message, DeadLetterReason.INTERNAL_ERROR, f"the operator failed on it: {error!r}"
+                )
                 self.done(message.mark)

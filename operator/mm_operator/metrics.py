@@ -2,7 +2,8 @@
 
 from typing import Final, get_args
 
-from mm_contracts.reasons import Reason
+from mm_contracts.reasons import DeadLetterReason, Reason
+from mm_contracts.topics import TOPICS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from mm_operator.core.settings import JobKind
@@ -28,6 +29,9 @@ JOBS_ENDED: Final = Counter(
     registry=REGISTRY,
 )
 # From 0 on: an alert on the increase of a series that begins at 1 would sleep through the first failure.
+for _topic in TOPICS:
+    for _why in DeadLetterReason:
+        DEAD_LETTERS.labels(_topic, _why.value)
 for _kind in get_args(JobKind):
     for _reason in ("Success", *Reason):
         JOBS_ENDED.labels(_kind, str(_reason))

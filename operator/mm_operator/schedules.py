@@ -7,6 +7,7 @@ from typing import Any
 
 from mm_contracts.messages import MessageError, Schedule, parse_schedule
 from mm_contracts.plan import ANNOTATION_REJECTED, ANNOTATION_TRACE, plan_manifest
+from mm_contracts.reasons import DeadLetterReason
 from pydantic import ValidationError
 
 from mm_operator import metrics
@@ -49,7 +50,7 @@ class Schedules:
             await self._reject(message, error.reason, str(error))
             return
         except ValidationError as error:
-            await self._reject(message, "BadMessage", str(error.errors()[0]["msg"]))
+            await self._reject(message, DeadLetterReason.BAD_MESSAGE, str(error.errors()[0]["msg"]))
             return
         if body is None:
             log.info("a schedule without tasks asks for nothing", extra={"topic": topic})
@@ -57,7 +58,7 @@ class Schedules:
             return
         await self._create(message, schedule, body)
 
-    async def _reject(self, message: Message, reason: str, sentence: str) -> None:
+    async def _reject(self, message: Message, reason: DeadLetterReason, sentence: str) -> None:
         await self._dead_letters.put(message, reason, sentence)
         metrics.MESSAGES.labels(message.mark.topic, "rejected").inc()
 
@@ -87,7 +88,9 @@ class Schedules:
                 break
             except ApiError as error:
                 if error.refused_for_good:
-                    await self._reject(message, "PlanRefused", f"the API refuses the plan: {error.message}"[:800])
+                    await self._reject(
+                        message, DeadLetterReason.PLAN_REFUSED, f"the API refuses the plan: {error.message}"[:800]
+                    )
                     return
                 log.warning("plan %s is not created yet: %s", name, error, extra={"trace_id": trace_id})
                 await asyncio.sleep(pause)

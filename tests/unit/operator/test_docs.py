@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mm_contracts.reasons import DeadLetterReason
 from mm_operator.metrics import REGISTRY
 
 PAGE = Path(__file__).parents[3] / "docs" / "operator.md"
@@ -17,5 +18,5 @@ def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
 
 def test_every_dead_letter_reason_is_documented() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for reason in ("NotJson", "BadMessage", "TooManyTasks", "NoValidTask", "PlanRefused", "InternalError"):
-        assert f"`{reason}`" in text
+    for reason in DeadLetterReason:
+        assert f"`{reason.value}`" in text
