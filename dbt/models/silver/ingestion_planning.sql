@@ -46,6 +46,7 @@ gaps as (
         promised.sol,
         promised.earth_date,
         promised.promised_photos,
+        promised.ingested_at as promised_at,
         coalesce(archived.archived_photos, 0) as archived_photos,
         promised.promised_cameras,
         coalesce(archived.archived_cameras, 0) as archived_cameras,
@@ -79,7 +80,8 @@ attempted as (
             partition by outcomes.source, outcomes.rover_name, outcomes.sol, outcomes.is_whole
             order by outcomes.ingested_at desc, outcomes.object_key desc
         ) as recency_of_kind,
-        gaps.promised_photos as now_promised_photos
+        gaps.promised_photos as now_promised_photos,
+        gaps.promised_at
     from {{ ref('sol_outcomes') }} as outcomes
     inner join gaps
         on outcomes.source = gaps.source and outcomes.rover_name = gaps.rover_name and outcomes.sol = gaps.sol
@@ -87,8 +89,9 @@ attempted as (
 
 ),
 
--- "grown" is the last time that the sol agreed with a manifest which has changed since. Attempts count from there. A sol that
--- agreed with this very manifest and still is a gap has a disagreement inside the archive: its attempts keep counting.
+-- "grown" is the sol's last whole answer to an older manifest that promised something else. Attempts count from there. A sol
+-- that agreed with this very manifest and still is a gap has a disagreement inside the archive: its attempts keep counting.
+-- One that agreed with a newer manifest than the warehouse has waits for that one: asking again would change nothing.
 histories as (
 
     select
@@ -99,8 +102,12 @@ histories as (
         max(iff(recency = 1, reason, null)) as last_reason,
         max(iff(recency = 1, message, null)) as last_message,
         max(iff(recency = 1, ingested_at, null)) as last_outcome_at,
-        max(iff(status = 'complete' and promised_photos <> now_promised_photos, ingested_at, null)) as grown_after,
-        count_if(recency_of_kind <= 2 and status = 'mismatch') = 2
+        max(iff(is_whole and promised_photos <> now_promised_photos and ingested_at < promised_at, ingested_at, null))
+            as grown_after,
+        count_if(
+            recency = 1 and status = 'complete' and promised_photos <> now_promised_photos and ingested_at >= promised_at
+        ) > 0 as is_ahead,
+        count_if(recency_of_kind <= 2 and status = 'mismatch' and promised_photos = now_promised_photos) = 2
         and min(iff(recency_of_kind <= 2 and is_whole, received_photos, null))
         = max(iff(recency_of_kind <= 2 and is_whole, received_photos, null))
         and min(iff(recency_of_kind <= 2 and is_whole, received_cameras, null))
@@ -110,21 +117,35 @@ histories as (
 
 ),
 
-schedules as (
+asked as (
 
     select
+        gaps.source,
         gaps.rover_name,
         gaps.sol,
-        count(*)::integer as attempts,
-        max(ledger.scheduled_at)::timestamp_ntz as last_attempt_at
+        ledger.scheduled_at,
+        histories.grown_after is null or ledger.scheduled_at > histories.grown_after as is_attempt
     from {{ source('bronze', 'schedule_ledger') }} as ledger
     inner join gaps on ledger.rover_name = gaps.rover_name and ledger.sol = gaps.sol
     left join histories
         on gaps.source = histories.source and gaps.rover_name = histories.rover_name and gaps.sol = histories.sol
-    where
-        ledger.dataset = 'photos'
-        and (histories.grown_after is null or ledger.scheduled_at > histories.grown_after)
-    group by gaps.rover_name, gaps.sol
+    where ledger.dataset = 'photos'
+
+),
+
+-- Attempts start anew when the manifest grows; how often the sol was asked for at all never does, so that it can tell any
+-- two schedules of it apart.
+schedules as (
+
+    select
+        source,
+        rover_name,
+        sol,
+        count(*)::integer as times_scheduled,
+        nullif(count_if(is_attempt), 0)::integer as attempts,
+        max(iff(is_attempt, scheduled_at, null))::timestamp_ntz as last_attempt_at
+    from asked
+    group by source, rover_name, sol
 
 ),
 
@@ -135,6 +156,7 @@ timed as (
 
     select
         gaps.*,
+        coalesce(schedules.times_scheduled, 0)::integer as times_scheduled,
         coalesce(schedules.attempts, 0)::integer as attempts,
         schedules.last_attempt_at,
         case
@@ -143,7 +165,7 @@ timed as (
             when schedules.attempts is null then null
             when histories.last_outcome_at is null or histories.last_outcome_at < schedules.last_attempt_at
                 then dateadd('second', {{ lease }}, schedules.last_attempt_at)
-            when histories.is_stable
+            when histories.is_stable or histories.is_ahead
                 then dateadd('second', {{ backoff_max }}, histories.last_outcome_at)
             else
                 dateadd(
@@ -157,15 +179,17 @@ timed as (
             when histories.sol is null then 'NoOutcome'
             when histories.last_status = 'failed' then coalesce(histories.last_reason, 'SourceError')
             when histories.is_stable then 'StableMismatch'
+            when histories.last_outcome_at = histories.grown_after then 'ManifestGrew'
             when histories.last_status = 'mismatch' then 'Mismatch'
-            when histories.grown_after is not null then 'ManifestGrew'
+            when histories.is_ahead then 'ManifestBehind'
             else 'ArchiveDisagrees'
         end as reason,
         histories.last_message as message
     from gaps
     left join histories
         on gaps.source = histories.source and gaps.rover_name = histories.rover_name and gaps.sol = histories.sol
-    left join schedules on gaps.rover_name = schedules.rover_name and gaps.sol = schedules.sol
+    left join schedules
+        on gaps.source = schedules.source and gaps.rover_name = schedules.rover_name and gaps.sol = schedules.sol
 
 ),
 
@@ -192,6 +216,7 @@ select
     archived_photos,
     promised_cameras,
     archived_cameras,
+    times_scheduled,
     attempts,
     last_attempt_at,
     next_attempt_at,

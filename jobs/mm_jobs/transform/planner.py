@@ -32,6 +32,8 @@ class Gap:
     rank: int
     """Order of urgency: newest sols first, then the oldest gaps, rovers taking turns."""
     newest: bool = False
+    times_scheduled: int = 0
+    """Schedules that ever asked for it, also before its manifest grew and its attempts started anew."""
 
     @property
     def place(self) -> tuple[str, str, int]:
@@ -144,11 +146,12 @@ def _cut(gaps: Sequence[Gap], budget: Budget) -> Iterator[tuple[Gap, ...]]:
 
 
 def schedule_id(gaps: Sequence[Gap]) -> str:
-    """Return the id of a schedule: a hash of its gaps and of the attempt that each is about to have.
+    """Return the id of a schedule: a hash of its gaps and of how often each was asked for.
 
-    Published twice it is one plan; the next attempt of the same gaps is another.
+    Published twice it is one plan; the next time that the same gaps are asked for is another. Attempts do not tell
+    that: they start anew when a manifest grows, and the plan of the former first attempt may still exist.
     """
-    parts = sorted(f"{gap.source}/{gap.rover}/{gap.sol}/{gap.attempts + 1}" for gap in gaps)
+    parts = sorted(f"{gap.source}/{gap.rover}/{gap.sol}/{gap.times_scheduled + 1}" for gap in gaps)
     return f"gaps-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:20]}"
 
 

@@ -21,7 +21,8 @@ from mm_jobs.transform.planner import Budget, Gap, PlannedSchedule, Summary, pla
 
 _GAPS: Final = """
 select
-  SOURCE, ROVER_NAME, SOL, STATUS, PROMISED_PHOTOS, ATTEMPTS, NEXT_ATTEMPT_AT, IS_DUE, REASON, PRIORITY_RANK, IS_NEWEST
+  SOURCE, ROVER_NAME, SOL, STATUS, PROMISED_PHOTOS, ATTEMPTS, NEXT_ATTEMPT_AT, IS_DUE, REASON, PRIORITY_RANK, IS_NEWEST,
+  TIMES_SCHEDULED
 from SILVER.INGESTION_PLANNING
 order by PRIORITY_RANK
 """
@@ -55,9 +56,10 @@ def read_gaps(warehouse: Warehouse) -> list[Gap]:
             reason=reason,
             rank=int(rank),
             newest=bool(newest),
+            times_scheduled=int(asked or 0),
         )
-        for source, rover, sol, status, promised, attempts, next_attempt_at, due, reason, rank, newest in warehouse.run(
-            _GAPS
+        for source, rover, sol, status, promised, attempts, next_attempt_at, due, reason, rank, newest, asked in (
+            warehouse.run(_GAPS)
         )
     ]
 

@@ -27,8 +27,9 @@ def gap(
     photos: int | None = 7,
     newest: bool = False,
     source: str = "nasa",
+    asked: int = 0,
 ) -> Gap:
-    return Gap(source, rover, sol, "MISSING_SOL", photos, attempts, at, due, None, rank, newest)
+    return Gap(source, rover, sol, "MISSING_SOL", photos, attempts, at, due, None, rank, newest, asked)
 
 
 def plan(
@@ -97,8 +98,13 @@ def test_nothing_due_is_no_schedule() -> None:
 def test_the_same_gaps_are_the_same_schedule_and_the_next_attempt_is_another() -> None:
     one, two = gap("Spirit", 1, rank=1), gap("Curiosity", 1, rank=2)
     assert schedule_id([one, two]) == schedule_id([two, one])
-    assert schedule_id([one]) != schedule_id([gap("Spirit", 1, rank=1, attempts=1)])
+    assert schedule_id([one]) != schedule_id([gap("Spirit", 1, rank=1, attempts=1, asked=1)])
     assert schedule_id([one]) != schedule_id([one, two])
+
+
+def test_a_sol_that_grows_again_is_another_schedule_though_its_attempts_start_anew() -> None:
+    """The plan of an earlier first attempt may still exist, and would answer for this one."""
+    assert len({schedule_id([gap("Curiosity", 4700, attempts=0, asked=asked)]) for asked in range(3)}) == 3
 
 
 def test_a_planned_schedule_is_a_valid_message() -> None:
