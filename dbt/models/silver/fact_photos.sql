@@ -19,6 +19,11 @@
 {%- set step = var('photos_per_step') -%}
 {%- set steps = step_count(ref('photo_objects'), so_far) %}
 
+{#- Spirit's and Opportunity's names up to the command sequence, which begins with a letter: P of most cameras, F of the
+    descent camera. After it come eye, filter, M and version. -#}
+{%- set mer_product = '^[12][FRNPME][0-9]{9}[A-Z]{3}' -%}
+{%- set mer_sequence = mer_product ~ '[0-9A-Z]{4}[A-Z][0-9]{4}' %}
+
 -- A sol that any pending outcome speaks of is worked out anew from all answers that bronze holds for it, so the order in
 -- which objects came does not matter. A photo that a later whole answer no longer lists is kept, with is_listed = false.
 
@@ -49,6 +54,7 @@ cameras as (
 
 ),
 
+-- A photo without a camera's name gets one that says so: the name is part of keys, and a null in a key never matches itself.
 -- An answer may hold photos of sols that were not asked for; only those of the sol in question count. The condition stands in
 -- QUALIFY: in WHERE it would be taken below FLATTEN, and the documents be joined back to their photos by value.
 observed as (
@@ -60,7 +66,7 @@ observed as (
         sol,
         earth_date,
         served_camera_id,
-        camera_name,
+        coalesce(camera_name, 'UNKNOWN') as camera_name,
         camera_full_name,
         img_src,
         split_part(img_src, '/', -1) as file_name,
@@ -79,7 +85,8 @@ observed as (
 ),
 
 -- What a file name tells, by the naming rules of each rover and camera. Curiosity's mast, arm and descent cameras
--- (sol, then ML, MR, MH or MD) carry neither clock nor place in their names.
+-- (sol, then ML, MR, MH or MD) carry neither clock nor place in their names; a product of type G, H, I, T or U is the
+-- thumbnail of one of another type.
 named as (
 
     select
@@ -99,16 +106,16 @@ named as (
                     regexp_substr(file_name, '^[FRN]([LR])[AB]_', 1, 1, 'e', 1),
                     regexp_substr(file_name, '^[0-9]{4}M([LR])', 1, 1, 'e', 1)
                 )
-            else regexp_substr(file_name, 'P[0-9]{4}([LR])[0-9]M', 1, 1, 'e', 1)
+            else regexp_substr(file_name, '{{ mer_sequence }}([LR])[0-9]M', 1, 1, 'e', 1)
         end as eye,
         case
             when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z]{2}([A-Z0-9])_', 1, 1, 'e', 1)
-            when rover_name in ('Spirit', 'Opportunity') then regexp_substr(file_name, 'P[0-9]{4}[A-Z]([0-9])M', 1, 1, 'e', 1)
+            when rover_name in ('Spirit', 'Opportunity') then regexp_substr(file_name, '{{ mer_sequence }}[A-Z]([0-9])M', 1, 1, 'e', 1)
         end as filter,
         case
             when rover_name = 'Perseverance' then regexp_substr(file_name, '([A-Z][0-9]{2})(_[0-9]+)?[.]', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity' then regexp_substr(file_name, '([ECIRSUD][0-9]{1,2})_DXXX', 1, 1, 'e', 1)
-            else regexp_substr(file_name, 'P[0-9]{4}[A-Z][0-9]M([0-9A-Z])', 1, 1, 'e', 1)
+            when rover_name = 'Curiosity' then regexp_substr(file_name, '([A-Z][0-9]{1,2})_DXXX', 1, 1, 'e', 1)
+            else regexp_substr(file_name, '{{ mer_sequence }}[A-Z][0-9]M([0-9A-Z])', 1, 1, 'e', 1)
         end as product_version,
         case
             when rover_name = 'Perseverance' then regexp_substr(file_name, '_N[0-9]{7}[A-Z_]{4}[0-9]{5}_([0-9]{2})_', 1, 1, 'e', 1)
@@ -116,19 +123,19 @@ named as (
         case
             when rover_name = 'Perseverance' then regexp_substr(file_name, '_N([0-9]{3})[0-9]{4}', 1, 1, 'e', 1)
             when rover_name = 'Curiosity' then regexp_substr(file_name, '(EDR|PRC)_[FSDTM]([0-9]{3})[0-9]{4}', 1, 1, 'e', 2)
-            else regexp_substr(file_name, '^[12][FRNPME][0-9]{9}[A-Z]{3}([0-9]{2})[0-9A-Z]{2}P', 1, 1, 'e', 1)
+            else regexp_substr(file_name, '{{ mer_product }}([0-9]{2})[0-9A-Z]{2}[A-Z]', 1, 1, 'e', 1)
         end::integer as site,
         case
             when rover_name = 'Perseverance' then regexp_substr(file_name, '_N[0-9]{3}([0-9]{4})', 1, 1, 'e', 1)
             when rover_name = 'Curiosity' then regexp_substr(file_name, '(EDR|PRC)_[FSDTM][0-9]{3}([0-9]{4})', 1, 1, 'e', 2)
-            else regexp_substr(file_name, '^[12][FRNPME][0-9]{9}[A-Z]{3}[0-9A-Z]{2}([0-9]{2})P', 1, 1, 'e', 1)
+            else regexp_substr(file_name, '{{ mer_product }}[0-9A-Z]{2}([0-9]{2})[A-Z]', 1, 1, 'e', 1)
         end::integer as drive,
         case
             when rover_name = 'Perseverance' then regexp_substr(file_name, '_(320)[.]', 1, 1, 'e', 1)
             when rover_name = 'Curiosity'
                 then coalesce(
                     regexp_substr(file_name, 'EDR_(T)[0-9]{3}', 1, 1, 'e', 1),
-                    regexp_substr(file_name, '^[0-9]{4}M[LRHD].*(I)[0-9]{1,2}_DXXX', 1, 1, 'e', 1)
+                    regexp_substr(file_name, '^[0-9]{4}M[LRHD].*([GHITU])[0-9]{1,2}_DXXX', 1, 1, 'e', 1)
                 )
             else regexp_substr(file_name, '(-THM|[0-9]ETH)', 1, 1, 'e', 1)
         end is not null as is_thumbnail

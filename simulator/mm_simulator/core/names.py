@@ -135,5 +135,7 @@ def _mer(rover: str, sol: int, camera_id: int, slot: Slot, index: int, at: Readi
         lens = "LR"[int(u * 100) % 2] + str(1 + int(u * 1000) % 7)
     else:
         lens = ("M" if instrument == "MINITES" else "N") + "0"
-    file = f"{number}{folder.upper()}{at[0]:09d}{product}{site}{drive}P{sequence:04d}{lens}M{slot.version}-BR.JPG"
+    # The letter tells the kind of sequence: F of the descent camera, P of all others that the API serves.
+    kind = "F" if instrument == "ENTRY" else "P"
+    file = f"{number}{folder.upper()}{at[0]:09d}{product}{site}{drive}{kind}{sequence:04d}{lens}M{slot.version}-BR.JPG"
     return f"{_MER}/{number}/{folder}/{sol:03d}/{file}"

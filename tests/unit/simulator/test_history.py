@@ -218,9 +218,9 @@ NAMES = {
         r"msss/\d{5}/(mcam|mhli|mrdi)/\d{4}(ML|MR|MH|MD)\d{10,16}[ECIRSUD]\d{1,2}_DXXX\.jpg)"
     ),
     "Opportunity": r"http://mars\.nasa\.gov/mer/gallery/all/1/[frnpme]/(?P<sol>\d{3,4})/1[FRNPME](?P<sclk>\d{9})(EFF|EDN|ESF)"
-    r"[0-9A-Z]{4}P\d{4}[LRNM]\dM\d-BR\.JPG",
+    r"[0-9A-Z]{4}[PF]\d{4}[LRNM]\dM\d-BR\.JPG",
     "Spirit": r"http://mars\.nasa\.gov/mer/gallery/all/2/[frnpme]/(?P<sol>\d{3,4})/2[FRNPME](?P<sclk>\d{9})(EFF|EDN|ESF)"
-    r"[0-9A-Z]{4}P\d{4}[LRNM]\dM\d-BR\.JPG",
+    r"[0-9A-Z]{4}[PF]\d{4}[LRNM]\dM\d-BR\.JPG",
 }  # fmt: skip
 
 
