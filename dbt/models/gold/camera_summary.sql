@@ -46,7 +46,7 @@ select
     coalesce(totals.photos, 0)::integer as photos,
     coalesce(totals.thumbnails, 0)::integer as thumbnails,
     coalesce(totals.sols, 0)::integer as sols,
-    iff(rover_totals.photos > 0, coalesce(totals.photos, 0) / rover_totals.photos, 0)::double as share_of_rover,
+    iff(rover_totals.photos > 0, coalesce(totals.photos, 0)::double / rover_totals.photos, 0)::double as share_of_rover,
     totals.first_sol,
     totals.last_sol,
     totals.most_photos_in_a_sol,

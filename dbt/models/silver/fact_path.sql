@@ -22,7 +22,8 @@ placed as (
         {{ clock_to_unix('drives.sclk_start', 'rovers') }} as start_unix,
         {{ clock_to_unix('drives.sclk_end', 'rovers') }} as end_unix,
         {{ sol_midnight('drives.sol', 'rovers.midnight0_unix') }} as midnight_unix,
-        lag(drives.to_rmc) over (partition by drives.rover_name order by drives.drive_number) as previous_to_rmc
+        lag(drives.to_rmc) over (partition by drives.rover_name order by drives.drive_number) as previous_to_rmc,
+        lag(drives.sclk_start) over (partition by drives.rover_name order by drives.drive_number) as previous_sclk_start
     from drives
     inner join rovers on drives.rover_name = rovers.rover_name
 
@@ -34,6 +35,7 @@ flagged as (
         placed.*,
         coalesce(length_m, 0) = 0 as has_zero_length,
         coalesce(sclk_start > sclk_end, false) as has_inverted_clock,
+        coalesce(sclk_start < previous_sclk_start, false) as is_out_of_order,
         coalesce(start_unix < midnight_unix, false) as starts_before_sol,
         coalesce(
             least(end_unix, midnight_unix + {{ sol_seconds() }}) - greatest(start_unix, midnight_unix) < 60, false
@@ -62,10 +64,11 @@ select
     sol is not null and sclk_start is not null and sclk_end is not null as has_window,
     has_zero_length,
     has_inverted_clock,
+    is_out_of_order,
     starts_before_sol,
     barely_touches_sol,
     has_broken_chain,
-    has_inverted_clock or starts_before_sol or barely_touches_sol as has_odd_window,
+    has_inverted_clock or is_out_of_order or starts_before_sol or barely_touches_sol as has_odd_window,
     object_key,
     ingested_at
 from flagged
