@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mm_contracts.connections import SettingsError, kafka_settings
+from mm_contracts.topics import AS_IT_CAME
 
 from mm_cli.errors import USAGE, CliError
 
@@ -44,9 +45,9 @@ def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, 
     settings = _settings()
     producer = Producer(
         settings
+        | AS_IT_CAME
         | {
             "enable.idempotence": True,
-            "message.max.bytes": 8 * 1024 * 1024,
             "delivery.timeout.ms": max(1_000, int(timeout * 1_000)),
         }
     )

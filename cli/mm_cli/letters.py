@@ -12,6 +12,7 @@ from mm_contracts.topics import (
     DLQ_OFFSET,
     DLQ_PARTITION,
     DLQ_REASON,
+    DLQ_SIZE,
     DLQ_TOPIC,
     TOPICS,
     dead_letter_topic,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _REPLAYED = "mars-replay"
 """Consumer group whose offsets say what was replayed."""
 
-_OURS = frozenset({DLQ_TOPIC, DLQ_PARTITION, DLQ_OFFSET, DLQ_REASON, DLQ_MESSAGE})
+_OURS = frozenset({DLQ_TOPIC, DLQ_PARTITION, DLQ_OFFSET, DLQ_REASON, DLQ_MESSAGE, DLQ_SIZE})
 
 
 def add_parser(commands: Any) -> None:
@@ -44,7 +45,8 @@ def add_parser(commands: Any) -> None:
         "replay",
         help="put the dead letters of a topic back into it",
         description="Publish dead letters to their topic again, as they were. What a replay of all has replayed "
-        "is left out of the next, unless --again is given. They stay in the dead-letter topic.",
+        "is left out of the next, unless --again is given. They stay in the dead-letter topic. Shortened letters, "
+        "which say where the whole message is, are left out.",
         epilog="example: mars replay minio-events --limit 10 --dry-run",
     )
     _common(replaying)
@@ -128,7 +130,10 @@ def replay(arguments: argparse.Namespace) -> int:
     from mm_cli.kafka_session import mark_done, publish
 
     letters = selected(_letters(arguments, "" if arguments.again else _REPLAYED), arguments.limit, arguments.reason)
-    originals = [original(letter, arguments.topic) for letter in letters]
+    originals = [original(letter, arguments.topic) for letter in letters if DLQ_SIZE not in letter.headers]
+    if left_out := len(letters) - len(originals):
+        what = "1 shortened letter" if left_out == 1 else f"{left_out} shortened letters"
+        print(f"left out {what}: `mars dlq {arguments.topic} --json` says where the whole messages are")
     if arguments.dry_run:
         for topic, _key, value, _headers in islice(originals, 50):
             print(f"would publish to {topic}: {(value or b'').decode('utf-8', 'replace')[:120]}")

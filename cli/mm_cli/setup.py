@@ -31,7 +31,12 @@ def _add_topics(steps: Any) -> None:
     parser.add_argument("--replication-factor", type=_positive, default=1, help="copies of each (default: 1)")
     parser.add_argument("--retention-hours", type=_positive, default=168, help="of the topics (default: 168)")
     parser.add_argument("--dlq-retention-hours", type=_positive, default=672, help="of dead letters (default: 672)")
-    parser.add_argument("--max-message-bytes", type=_positive, default=8_388_608, help="(default: 8 MiB)")
+    parser.add_argument(
+        "--max-message-bytes",
+        type=_positive,
+        default=8_388_608,
+        help="of the topics; dead-letter topics get 64 KiB more (default: 8 MiB)",
+    )
     parser.add_argument("--wait-only", action="store_true", help="create nothing: wait until all topics exist")
     _add_timeout(parser)
     parser.set_defaults(func=functools.partial(run, _topics))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mm_contracts.connections import SettingsError, kafka_settings
-from mm_contracts.topics import TOPICS, dead_letter_topic
+from mm_contracts.topics import DLQ_ROOM, TOPICS, dead_letter_topic
 
 _REQUEST_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 2.0
@@ -20,7 +20,7 @@ class SetupError(RuntimeError):
 
 @dataclass(frozen=True)
 class TopicSettings:
-    """How every topic is made. Dead-letter topics differ in retention alone."""
+    """How every topic is made. Dead-letter topics keep their messages longer, and take the headers besides."""
 
     partitions: int = 3
     replication_factor: int = 1
@@ -33,7 +33,7 @@ class TopicSettings:
         dead = topic.endswith(dead_letter_topic(""))
         return {
             "retention.ms": str(self.dlq_retention_ms if dead else self.retention_ms),
-            "max.message.bytes": str(self.max_message_bytes),
+            "max.message.bytes": str(self.max_message_bytes + (DLQ_ROOM if dead else 0)),
             "cleanup.policy": "delete",
         }
 

@@ -18,6 +18,16 @@ DLQ_OFFSET: Final = "dlq-offset"
 DLQ_REASON: Final = "dlq-reason"
 DLQ_MESSAGE: Final = "dlq-message"
 """Headers of a dead letter: where the original bytes came from, a machine reason and a sentence."""
+DLQ_SIZE: Final = "dlq-size"
+"""Header of a shortened dead letter alone, one that Kafka would not take whole: bytes of the original message."""
+
+DLQ_ROOM: Final = 65_536
+"""Bytes that a dead-letter topic takes beyond its topic's largest message: for the headers above, and some to spare."""
+
+AS_IT_CAME: Final[dict[str, str | int]] = {"message.max.bytes": 1_000_000_000, "compression.type": "zstd"}
+"""Settings of a producer that passes a message on. The broker is to judge its size, by the topic's limit, which holds
+for what is compressed; librdkafka's own limit holds for what is not, so it must not stand in the way. What came
+compressed is compressed as well as Kafka knows how, or it would not fit again."""
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 

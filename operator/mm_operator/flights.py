@@ -22,7 +22,11 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 5.0
 """After an API error."""
 OLD_SECONDS: Final = 60.0
-"""What ended so long before the start of this process was told by the one before."""
+"""What ended so long before the start of this process is neither logged nor counted: the one before has done it, or was
+not there, and a counter that begins anew would count it at every start."""
+EVENT_SECONDS: Final = 3600.0
+"""What failed so long before the start gets no Event any more. Clusters keep Events for an hour, mostly: of what failed
+later an Event is there if it was told, and posting it again adds nothing; an older one would be told at every start."""
 IDLE_SECONDS: Final = 15.0
 """Longest time between two decisions."""
 
@@ -33,7 +37,7 @@ class Flights:
     def __init__(self, kube: Kube, store: Store, owners: Sequence[Mapping[str, Any]], *kinds: str) -> None:
         self.kube, self.store, self.owners, self.kinds = kube, store, owners, kinds
         self._told: set[str] = set()
-        self._tell_from = datetime.now(UTC) - timedelta(seconds=OLD_SECONDS)
+        self._started_at = datetime.now(UTC)
 
     def jobs(self) -> list[Job]:
         """Return the Jobs of these kinds that exist."""
@@ -54,7 +58,11 @@ class Flights:
         return job
 
     async def tell_ends(self) -> None:
-        """Log, count and post the ends that have not been told yet; pods that ended meanwhile are asked for."""
+        """Log, count and post the ends that have not been told yet; pods that ended meanwhile are asked for.
+
+        Of what failed while no operator was running an Event is posted all the same: a run whose data tests failed has
+        completed, so that nothing else would tell of it before the next run.
+        """
         jobs = self.jobs()
         self._told &= {job.name for job in jobs}
         for job in jobs:
@@ -62,8 +70,10 @@ class Flights:
                 continue
             # The termination message decides whether a run counts as completed: without the pod it is not known.
             ended = await ended_job(self.kube, self.store, job)
-            if ended.finished_at is None or ended.finished_at > self._tell_from:
-                await self._tell(ended)
+            if not self._ended_before(ended, OLD_SECONDS):
+                self._tell(ended)
+            if ended.state == "failed" and not self._ended_before(ended, EVENT_SECONDS):
+                await self._post(ended)
             self._told.add(job.name)
 
     async def give_up_stuck(self, now: datetime, stuck_after: float) -> None:
@@ -78,7 +88,11 @@ class Flights:
             metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
             self._told.add(job.name)
 
-    async def _tell(self, job: Job) -> None:
+    def _ended_before(self, job: Job, seconds: float) -> bool:
+        """Return whether a Job ended longer than so before this process started."""
+        return job.finished_at is not None and job.finished_at <= self._started_at - timedelta(seconds=seconds)
+
+    def _tell(self, job: Job) -> None:
         trace_id = self.store.job_trace(job.name)
         if job.state == "succeeded":
             metrics.JOBS_ENDED.labels(job.kind, "Success").inc()
@@ -93,6 +107,9 @@ class Flights:
             f"Last lines: {job.log_tail}" if job.log_tail and not completed(job) else "",
             extra={"trace_id": trace_id, "reason": str(why.reason)},
         )
+
+    async def _post(self, job: Job) -> None:
+        why = diagnose_failed(job)
         body = self.store.job_body(job.name)
         if body is not None:
             await post_notice(self.kube, body, Notice("end", str(why.reason), why.told, True))

@@ -13,7 +13,7 @@ from mm_contracts.plan import parse_duration
 from mm_contracts.topics import new_trace_id
 
 from mm_operator import metrics
-from mm_operator.core.fold import Decision, Waiting, decide_load
+from mm_operator.core.fold import Decision, Sweeps, Waiting, decide_load, last_sweep
 from mm_operator.core.jobs import build_load_job, load_id
 from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
@@ -52,6 +52,8 @@ class Loads:
         self._done, self._changed, self._busy, self._health = done, changed, busy, health
         self._wanted: dict[ObjectRef, _Wanted] = {}
         self._open: dict[Mark, int] = {}
+        self._started_at = datetime.now(UTC)
+        self._swept_at: datetime | None = None
         self._sweep_requested_at: datetime | None = None
         self._sweep_job = ""
         self._wake = asyncio.Event()
@@ -138,7 +140,10 @@ class Loads:
         since = min((wanted.since for wanted in self._wanted.values()), default=None)
         waiting = Waiting(len(self._wanted), since)
         jobs = self._flights.jobs()
-        decision = decide_load(now, waiting, jobs, self._sweep_requested_at, self._busy(), self._settings)
+        # Remembered, because the Job may be deleted before the interval is over.
+        self._swept_at = last_sweep(jobs, self._swept_at)
+        sweeps = Sweeps(self._started_at, self._sweep_requested_at, self._swept_at)
+        decision = decide_load(now, waiting, jobs, sweeps, self._busy(), self._settings)
         if decision.start == "sweep":
             await self._sweep(now, decision)
         elif decision.start == "load":

@@ -10,6 +10,11 @@
 {{- end -}}
 {{- end }}
 
+{{/* Largest message of a dead-letter topic: one of its topic and what is noted on it (DLQ_ROOM in mm_contracts). */}}
+{{- define "mars.deadLetterBytes" -}}
+{{ add (int .Values.kafka.topics.maxMessageBytes) 65536 }}
+{{- end }}
+
 {{/* "yes" where clients prove themselves to Kafka with a user name. */}}
 {{- define "mars.kafkaSasl" -}}
 {{- if eq .Values.kafka.provider "strimzi" -}}yes

@@ -27,6 +27,21 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Sweeps:
+    """What the process itself knows of sweeps. The Jobs alone would not do: anybody may delete those that have ended.
+
+    Attributes:
+        started_at: when the process started.
+        requested_at: from when on it wants a sweep, if it does.
+        last_at: when the last completed sweep that it has seen was created.
+    """
+
+    started_at: datetime
+    requested_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Decision:
     """What to start now, if anything, and when to decide again at the latest (None: on the next event)."""
 
@@ -74,6 +89,12 @@ def last_completed(jobs: Iterable[Job], kind: str) -> Job | None:
     return max(found, key=lambda job: (job.created_at, job.name), default=None)
 
 
+def last_sweep(jobs: Iterable[Job], known: datetime | None) -> datetime | None:
+    """Return when the last completed sweep was created, of those that exist and the one that is ``known``."""
+    found = last_completed(jobs, "sweep")
+    return max((t for t in (known, found.created_at if found else None) if t is not None), default=None)
+
+
 def _earliest(*times: datetime | None) -> datetime | None:
     return min((t for t in times if t is not None), default=None)
 
@@ -82,7 +103,7 @@ def decide_load(
     now: datetime,
     waiting: Waiting,
     jobs: Sequence[Job],
-    requested_at: datetime | None,
+    sweeps: Sweeps,
     busy: bool,
     settings: OperatorSettings,
 ) -> Decision:
@@ -96,7 +117,7 @@ def decide_load(
         now: the time.
         waiting: object events without a Job.
         jobs: the load and sweep Jobs that exist.
-        requested_at: from when on this process wants a sweep, if it does.
+        sweeps: what this process knows of sweeps beside the Jobs.
         busy: whether batches are under way, so that more objects are about to come: each load is a pod to start.
         settings: fold window, parallelism, interval, back-off.
     """
@@ -105,8 +126,7 @@ def decide_load(
         return Decision()
     failures, sweep_after = _not_before(jobs, settings)
     _, load_after = _not_before([job for job in jobs if job.kind == "load" or completed(job)], settings)
-    swept = last_completed(jobs, "sweep")
-    wanted_at = _sweep_wanted_at(jobs, swept.created_at if swept else None, requested_at, settings)
+    wanted_at = _sweep_wanted_at(jobs, sweeps, settings)
     last = max((j for j in jobs if j.created_at), key=lambda j: (j.created_at, j.name), default=None)
     after_failed_sweep = failures > 0 and last is not None and last.kind == "sweep"
     sweep_at = None if live or (after_failed_sweep and waiting.count) else _latest(wanted_at, sweep_after)
@@ -123,22 +143,21 @@ def decide_load(
     return Decision(wake_at=_earliest(load_at, sweep_at))
 
 
-def _latest(wanted: datetime | None, not_before: datetime | None) -> datetime | None:
-    """Return the later of two times, or None where the first is: what is not wanted needs no earliest time."""
-    return None if wanted is None else max(wanted, not_before or wanted)
+def _latest(wanted: datetime, not_before: datetime | None) -> datetime:
+    """Return when something that is wanted from a time on may be done, given when it may be done at the earliest."""
+    return max(wanted, not_before or wanted)
 
 
-def _sweep_wanted_at(
-    jobs: Sequence[Job], swept_at: datetime | None, requested_at: datetime | None, settings: OperatorSettings
-) -> datetime | None:
-    """Return from when on a sweep is wanted, given when the last completed one was created."""
+def _sweep_wanted_at(jobs: Sequence[Job], sweeps: Sweeps, settings: OperatorSettings) -> datetime:
+    """Return from when on a sweep is wanted. There is always such a time: sweeps are what finds what events lost."""
+    swept_at, requested_at = last_sweep(jobs, sweeps.last_at), sweeps.requested_at
     if requested_at is not None and (swept_at is None or requested_at > swept_at):
         return requested_at
     failed = [end for job in jobs if job.state == "failed" and (end := _ended(job)) is not None]
     lost = [end for end in failed if swept_at is None or end > swept_at]
     if lost:
         return min(lost)
-    return swept_at + timedelta(seconds=parse_duration(settings.sweep_interval)) if swept_at else None
+    return (swept_at or sweeps.started_at) + timedelta(seconds=parse_duration(settings.sweep_interval))
 
 
 def decide_transform(

@@ -8,7 +8,7 @@ from mm_cli.main import build_parser
 from mm_cli.setup_bucket import DEFAULT_ARN
 from mm_contracts.connections import external_stage, kafka_settings, warehouse_arguments
 from mm_contracts.sources import Sources
-from mm_contracts.topics import TOPICS, dead_letter_topic
+from mm_contracts.topics import DLQ_ROOM, TOPICS, dead_letter_topic
 from mm_operator.core.settings import OperatorSettings
 from mm_simulator.settings import load as simulator_settings
 
@@ -194,6 +194,23 @@ def test_minio_reports_to_the_topic_that_the_bucket_names(render: Callable[..., 
 def test_strimzi_makes_the_topics_of_the_contracts(render: Callable[..., list[Object]]) -> None:
     topics = {one["metadata"]["name"] for one in render(*VARIANTS["strimzi"]) if one["kind"] == "KafkaTopic"}
     assert topics == {name for topic in TOPICS for name in (topic, dead_letter_topic(topic))}
+
+
+def test_kafka_has_room_for_dead_letters(render: Callable[..., list[Object]]) -> None:
+    most = 2_000_000
+    larger = f"--set=kafka.topics.maxMessageBytes={most}"
+    strimzi = render(*VARIANTS["strimzi"], larger)
+    limits = {
+        one["metadata"]["name"]: one["spec"]["config"]["max.message.bytes"]
+        for one in strimzi
+        if one["kind"] == "KafkaTopic"
+    }
+    assert {limits[topic] for topic in TOPICS} == {most}
+    assert {limits[dead_letter_topic(topic)] for topic in TOPICS} == {most + DLQ_ROOM}
+    broker = named(strimzi, "Kafka", "mars")["spec"]["kafka"]["config"]
+    assert (broker["message.max.bytes"], broker["replica.fetch.max.bytes"]) == (most + DLQ_ROOM, most + DLQ_ROOM)
+    embedded = named(render(larger), "ConfigMap", "mars-kafka")["data"]["server.properties"]
+    assert f"message.max.bytes={most + DLQ_ROOM}" in embedded.splitlines()
 
 
 REFUSALS = {

@@ -138,6 +138,22 @@ def test_the_newest_letters_oldest_first() -> None:
     assert [letter.offset for letter in letters.selected(found, 0, "BadMessage")] == [3]
 
 
+def test_a_shortened_letter_stays_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published: list[Any] = []
+    short = _letter(1, 1)
+    short.headers["dlq-size"] = b"9000000"
+    monkeypatch.setattr("mm_cli.kafka_session.read_all", lambda *_: iter([short, _letter(2, 2)]))
+    monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: published.extend(messages))
+    monkeypatch.setattr("mm_cli.kafka_session.mark_done", lambda *_: None)
+    assert main.run(["replay", "minio-events"]) == 0
+    assert len(published) == 1
+    said = capsys.readouterr().out
+    assert "left out 1 shortened letter: `mars dlq minio-events --json` says where" in said
+    assert "published 1 dead letters" in said
+
+
 def test_replay_says_what_it_would_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     published: list[Any] = []
     done: list[int] = []

@@ -4,6 +4,7 @@ import pytest
 from mm_cli import setup
 from mm_cli.setup_bucket import DEFAULT_ARN, EVENTS, NOTIFICATION_ID, merged, notifications
 from mm_cli.setup_topics import TopicSettings, TopicWork, wanted_topics, work_to_do
+from mm_contracts.topics import DLQ_ROOM, TOPICS, dead_letter_topic
 
 SETTINGS = TopicSettings()
 ALL = {topic: 3 for topic in wanted_topics()}
@@ -27,6 +28,15 @@ def test_dead_letters_are_kept_longer() -> None:
     assert int(SETTINGS.config("minio-events.dlq")["retention.ms"]) > int(
         SETTINGS.config("minio-events")["retention.ms"]
     )
+
+
+def test_a_dead_letter_topic_has_room_for_the_largest_message_and_its_headers() -> None:
+    limits = {topic: int(SETTINGS.config(topic)["max.message.bytes"]) for topic in wanted_topics()}
+    assert limits == {
+        name: size
+        for topic in TOPICS
+        for name, size in ((topic, 8_388_608), (dead_letter_topic(topic), 8_388_608 + DLQ_ROOM))
+    }
 
 
 def test_partitions_grow_and_never_shrink() -> None:

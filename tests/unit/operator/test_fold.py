@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 from factories import NOW, seconds, settings, work
-from mm_operator.core.fold import Decision, Waiting, completed, decide_load, decide_transform, failures_since_success
+from mm_operator.core.fold import (
+    Decision,
+    Sweeps,
+    Waiting,
+    completed,
+    decide_load,
+    decide_transform,
+    failures_since_success,
+)
 from mm_operator.core.observe import Job
 
 LOADS = settings(loadFoldSeconds=1.0, loadMaxDelay="5s", sweepInterval="10m", jobBackoff="10s", jobMaxBackoff="1m")
@@ -18,11 +26,12 @@ def load(
     since: float = 0,
     asked: float | None = None,
     busy: bool = False,
+    swept: float | None = None,
 ) -> Decision:
     waiting = Waiting(count, NOW + seconds(since) if count else None)
-    return decide_load(
-        NOW + seconds(now), waiting, jobs or [], None if asked is None else NOW + seconds(asked), busy, LOADS
-    )
+    requested_at, last_at = (None if at is None else NOW + seconds(at) for at in (asked, swept))
+    sweeps = Sweeps(NOW, requested_at, last_at)
+    return decide_load(NOW + seconds(now), waiting, jobs or [], sweeps, busy, LOADS)
 
 
 def run(now: float, jobs: list[Job] | None = None, count: int = 0, since: float = 0, busy: bool = False) -> Decision:
@@ -50,11 +59,11 @@ def test_loads_are_single_flight() -> None:
 
 def test_more_loads_at_a_time_where_that_is_set_but_never_beside_a_sweep() -> None:
     two = settings(loadParallelism=2)
-    waiting = Waiting(1, NOW)
-    assert decide_load(NOW + seconds(9), waiting, [work("load")], None, False, two).start == "load"
-    assert decide_load(NOW + seconds(9), waiting, [work("load"), work("load", at=1)], None, False, two).start is None
-    assert decide_load(NOW + seconds(9), waiting, [work("sweep")], None, False, two).start is None
-    assert decide_load(NOW + seconds(9), Waiting(), [work("load")], NOW, False, two).start is None
+    waiting, none = Waiting(1, NOW), Sweeps(NOW)
+    assert decide_load(NOW + seconds(9), waiting, [work("load")], none, False, two).start == "load"
+    assert decide_load(NOW + seconds(9), waiting, [work("load"), work("load", at=1)], none, False, two).start is None
+    assert decide_load(NOW + seconds(9), waiting, [work("sweep")], none, False, two).start is None
+    assert decide_load(NOW + seconds(9), Waiting(), [work("load")], Sweeps(NOW, NOW), False, two).start is None
 
 
 def test_a_sweep_comes_when_asked_for_and_every_interval() -> None:
@@ -63,6 +72,20 @@ def test_a_sweep_comes_when_asked_for_and_every_interval() -> None:
     done = [work("sweep", "succeeded", at=20)]
     assert load(30, done) == Decision(wake_at=NOW + seconds(620))
     assert load(620, done).start == "sweep"
+
+
+def test_sweeps_go_on_where_no_job_is_left_to_count_from() -> None:
+    # counted from the process's start, or from the last sweep that it has seen
+    assert load(30) == Decision(wake_at=NOW + seconds(600))
+    assert load(600).start == "sweep"
+    assert load(700, swept=400) == Decision(wake_at=NOW + seconds(1000))
+    assert load(1000, swept=400).start == "sweep"
+    # a Job that exists is later news than what is remembered, and earlier news counts for nothing
+    assert load(1000, [work("sweep", "succeeded", at=500)], swept=400).start is None
+    assert load(1000, [work("sweep", "succeeded", at=300)], swept=400).start == "sweep"
+    # a sweep that is gone has made good what had failed before it
+    assert load(700, [work("load", "failed", at=300)], swept=400).start is None
+    assert load(700, [work("load", "failed", at=500)], swept=400).start == "sweep"
 
 
 def test_a_failed_load_is_made_good_by_a_sweep_after_its_backoff() -> None:

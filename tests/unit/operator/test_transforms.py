@@ -4,7 +4,7 @@ import pytest
 from mm_contracts.batch import CoveredSols
 from mm_operator import metrics
 from mm_operator.metrics import JOBS_ENDED
-from work_world import World, key, run, s3, settle, tick
+from work_world import Clock, World, key, run, s3, settle, tick
 
 pytestmark = pytest.mark.usefixtures("work_clock")
 
@@ -91,6 +91,40 @@ def test_steps_of_a_run_are_measured() -> None:
         world.events.publish(s3(key(1)))
         await settle(world)
         assert metrics.REGISTRY.get_sample_value("mars_transform_step_seconds", {"step": "loop"}) == 1.5
+
+    run(story())
+
+
+def test_a_run_whose_test_failed_while_the_operator_was_down_is_told_once_at_its_start() -> None:
+    def told(world: World) -> list[str]:
+        return [e["message"] for e in world.kube.kind("events").values() if e["reason"] == "TestFailed"]
+
+    async def story() -> None:
+        world, counted = World(transformInterval="24h"), JOBS_ENDED.labels("transform", "TestFailed")
+        before = counted._value.get()
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        while not (runs := world.kube.live_jobs("transform")):
+            await world.step()
+            for job in world.kube.live_jobs("load", "sweep"):
+                world.end(job)
+            tick(1)
+        (run,) = runs
+        world.kube.now = Clock.current
+        world.kube.end_job(run["metadata"]["name"], 1, reason="TestFailed", message="1 test failed: sane")
+        tick(1800)
+        for _ in range(2):
+            world.restart()
+            await world.step()
+            assert [message.startswith("1 test failed: sane") for message in told(world)] == [True]
+        # The cluster has forgotten the Event: it is old news by then.
+        world.kube.kind("events").clear()
+        tick(1801)
+        world.restart()
+        await world.step()
+        assert run["metadata"]["name"] in world.kube.kind("jobs")
+        assert told(world) == []
+        assert counted._value.get() == before, "a start counts nothing that is over"
 
     run(story())
 

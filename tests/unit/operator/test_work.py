@@ -153,6 +153,28 @@ def test_a_deleted_sweep_is_asked_for_again() -> None:
     run(story())
 
 
+def test_sweeps_go_on_after_their_jobs_have_been_deleted() -> None:
+    async def sweeps_after(world: World, seconds: float) -> int:
+        tick(seconds)
+        for name in list(world.kube.kind("jobs")):
+            world.kube.drop_job(name)
+        await settle(world, rounds=4)
+        return sum(spec.sweep for spec in world.specs)
+
+    async def story() -> None:
+        world = World(sweepInterval="10m")
+        await settle(world)
+        assert await sweeps_after(world, 400) == 1
+        world.loads.request_sweep("somebody asked")
+        assert await sweeps_after(world, 0) == 2
+        # Not 10 minutes after the start, but after the last one.
+        assert await sweeps_after(world, 400) == 2
+        assert await sweeps_after(world, 200) == 3
+        assert await sweeps_after(world, 600) == 4
+
+    run(story())
+
+
 def test_a_schedule_that_is_read_again_makes_no_second_plan() -> None:
     async def story() -> None:
         world = World()
