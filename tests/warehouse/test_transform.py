@@ -232,14 +232,9 @@ def _replace(path: Path, changes: dict[str, str]) -> None:
     path.write_text(text)
 
 
-def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: Published, tmp_path: Path) -> None:
-    log = Log("transform", stream=io.StringIO())
-    empty_bronze()
-    bucket = MemoryBucket()
-    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
-    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
-    _transform(tmp_path / "1", log)
-    project = tmp_path / "dbt"
+def _upgrade(directory: Path) -> Path:
+    """The project with one more column in SOL_CAMERAS."""
+    project = directory / "dbt"
     shutil.copytree(DBT, project, ignore=shutil.ignore_patterns("target", "logs", ".*"))
     _replace(
         project / "models/silver/sol_cameras.sql",
@@ -249,10 +244,41 @@ def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: 
     column = "      - name: {}\n        data_type: integer\n        description: New.\n"
     first = "      - name: first_taken_at\n"
     _replace(project / "models/silver/sol_cameras.yml", {first: column.format("last_photo_id") + first})
-    _transform(tmp_path / "2", log, project=project)
+    return project
+
+
+def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: Published, tmp_path: Path) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    _transform(tmp_path / "1", log)
+    _transform(tmp_path / "2", log, project=_upgrade(tmp_path))
     with Client(query_tag="test") as warehouse:
         rows = warehouse.run("select SOL, PHOTOS, LAST_PHOTO_ID from SILVER.SOL_CAMERAS order by SOL")
         assert rows == [(1, 3, 1002), (2, 3, 2002)]
+    published.take()
+
+
+def test_a_roll_back_after_a_failed_upgrade_leaves_nothing_of_it(published: Published, tmp_path: Path) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    _transform(tmp_path / "1", log)
+    upgrade = _upgrade(tmp_path)
+    counts = upgrade / "models/gold/photo_counts.sql"
+    counts.write_text(counts.read_text().replace("select", "selec", 1))
+    columns = "select count(*) from INFORMATION_SCHEMA.COLUMNS where COLUMN_NAME = 'LAST_PHOTO_ID'"
+    with Client(query_tag="test") as warehouse:
+        with pytest.raises(JobError, match="photo_counts"):
+            _transform(tmp_path / "2", log, project=upgrade)
+        assert warehouse.run(columns) == [(1,)], "the upgrade got as far as this"
+        _transform(tmp_path / "3", log)
+        assert warehouse.run(columns) == [(0,)]
+        assert warehouse.run("select SOL, PHOTOS from SILVER.SOL_CAMERAS order by SOL") == [(1, 3), (2, 3)]
     published.take()
 
 

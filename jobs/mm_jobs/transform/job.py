@@ -119,6 +119,7 @@ class Run:
     def _build(self, due: builds.Due, sound: bool, present: builds.Parts) -> None:
         with self._clock.step("prepare"):
             self._log.info("prepared", parse_state_reused=self._dbt.prepare())
+        builds.begin(self._warehouse, due)
         anew = ANEW if due.refresh else ()
         loop = (*LOOP, *anew) if due.tables is None else built_from(due.tables, "loop")
         if failed := failures(self._models("loop", loop)):
