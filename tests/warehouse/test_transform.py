@@ -21,7 +21,7 @@ from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.transform import planning
-from mm_jobs.transform.dbt import Dbt
+from mm_jobs.transform.dbt import Dbt, DbtProblem
 from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.job import Run
 from mm_jobs.transform.planner import Budget
@@ -269,12 +269,14 @@ def test_a_roll_back_after_a_failed_upgrade_leaves_nothing_of_it(published: Publ
     load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
     _transform(tmp_path / "1", log)
     upgrade = _upgrade(tmp_path)
-    counts = upgrade / "models/gold/photo_counts.sql"
-    counts.write_text(counts.read_text().replace("select", "selec", 1))
+    path = upgrade / "models/silver/fact_path.sql"
+    path.write_text(path.read_text().replace("select", "selec", 1))
     columns = "select count(*) from INFORMATION_SCHEMA.COLUMNS where COLUMN_NAME = 'LAST_PHOTO_ID'"
     with Client(query_tag="test") as warehouse:
-        with pytest.raises(JobError, match="photo_counts"):
+        with pytest.raises(JobError, match="1 model failed: fact_path") as caught:
             _transform(tmp_path / "2", log, project=upgrade)
+        details = caught.value.counts["details"]
+        assert (details["gaps"], details["tests"] > 0) == (1, True), "drives plan nothing, and keep nothing back"
         assert warehouse.run(columns) == [(1,)], "the upgrade got as far as this"
         _transform(tmp_path / "3", log)
         assert warehouse.run(columns) == [(0,)]
@@ -327,6 +329,7 @@ def _parsed_project(directory: Path) -> Path:
 @pytest.mark.usefixtures("published")
 def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, server: Warehouse) -> None:
     log = Log("transform", stream=io.StringIO())
+    empty_bronze()
     bucket, topic, pages = MemoryBucket(), Topic(), Pages()
     load(bucket, topic, log, bucket.put(manifest_key("Spirit"), _manifest()))
     load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
@@ -361,6 +364,10 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log)
     assert Docs(pages, timedelta(hours=1), log).renew(later) == "fresh"
 
+    read = later.reads("ingestion_planning")
+    assert {"ingestion_planning", "sol_cameras", "fact_photos", "stg_nasa__manifests", "ref_cameras"} <= read
+    assert read.isdisjoint({"fact_path", "rover_summary", "photo_counts"})
+
 
 @pytest.mark.usefixtures("published")
 def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
@@ -368,3 +375,5 @@ def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) ->
     tmp_path.mkdir(exist_ok=True)
     page = dbt.page().decode()
     assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]
+    with pytest.raises(DbtProblem, match="no model fact_dust"):
+        dbt.reads("fact_dust")

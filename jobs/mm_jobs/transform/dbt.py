@@ -121,11 +121,7 @@ class Dbt:
         """
         from dbt.cli.main import dbtRunner
 
-        if not self._prepared:
-            self.prepare()
-        manifest: Any = self._manifest or dbtRunner().invoke(["parse", *self._arguments()]).result
-        if manifest is None:
-            raise DbtProblem("dbt could not parse the project")
+        manifest = self._parsed()
         # dbt puts the manifest's file into the page, and writes that file only where it compiles.
         manifest.write(str(self._work / "manifest.json"))
         command = ["docs", "generate", "--static", "--no-compile", *self._arguments()]
@@ -135,6 +131,36 @@ class Dbt:
             said = answer.exception or getattr(answer.result, "errors", None) or "dbt docs ended without a page"
             raise DbtProblem(" ".join(str(said).split())[:1000])
         return page.read_bytes()
+
+    def reads(self, model: str) -> frozenset[str]:
+        """Return the names of a model and of all models that it reads, directly or through others.
+
+        Raises:
+            DbtProblem: dbt could not parse the project, or there is no such model in it.
+        """
+        manifest = self._parsed()
+        manifest.build_parent_and_child_maps()
+        found: set[str] = set()
+        waiting = [key for key, node in manifest.nodes.items() if node.resource_type == "model" and node.name == model]
+        if not waiting:
+            raise DbtProblem(f"the project has no model {model}")
+        while waiting:
+            key = waiting.pop()
+            if key not in found and key in manifest.nodes:  # sources are no nodes
+                found.add(key)
+                waiting += manifest.parent_map[key]
+        return frozenset(str(manifest.nodes[key].name) for key in found)
+
+    def _parsed(self) -> Any:
+        """Return the project's manifest; dbt parses it where the saved state cannot be used. Raises DbtProblem."""
+        from dbt.cli.main import dbtRunner
+
+        if not self._prepared:
+            self.prepare()
+        manifest = self._manifest or dbtRunner().invoke(["parse", *self._arguments()]).result
+        if manifest is None:
+            raise DbtProblem("dbt could not parse the project")
+        return manifest
 
     def fingerprint(self) -> str:
         """Return a hash of the models: the project's files and dbt's version.

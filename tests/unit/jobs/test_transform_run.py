@@ -40,6 +40,12 @@ class FakeDbt:
     def prepare(self) -> bool:
         return True
 
+    def reads(self, model: str) -> frozenset[str]:
+        assert model == "ingestion_planning"
+        if isinstance(self._steps.get("lineage"), Exception):
+            raise self._steps["lineage"]  # type: ignore[misc]
+        return frozenset({"a", model})
+
     def fingerprint(self) -> str:
         return "models"
 
@@ -132,9 +138,32 @@ def test_planning_does_not_wait_for_gold_and_tests(go: Go, order: list[str]) -> 
 
 
 def test_nothing_is_planned_on_a_loop_that_is_not_built(go: Go, order: list[str]) -> None:
-    with pytest.raises(JobError, match="1 model failed: a") as caught:
-        go(loop=[node("a", "error"), node("b", "skipped")])
-    assert (caught.value.code, caught.value.reason) == (ExitCode.OTHER, Reason.TRANSFORM_ERROR)
+    for loop in (
+        [node("a", "error"), node("b", "skipped")],
+        [node("b", "error"), node("a", "skipped")],
+        [node("b", "error"), node("ingestion_planning", "skipped")],
+    ):
+        order.clear()
+        with pytest.raises(JobError, match=f"1 model failed: {loop[0].name}") as caught:
+            go(loop=loop)
+        assert (caught.value.code, caught.value.reason) == (ExitCode.OTHER, Reason.TRANSFORM_ERROR)
+        assert order == ["begin", "loop"]
+
+
+def test_a_loop_model_that_planning_does_not_read_keeps_nothing_back(
+    go: Go, order: list[str], ledger: dict[str, str]
+) -> None:
+    with pytest.raises(JobError, match="2 models failed: b, g") as caught:
+        go(loop=[node("a", "success"), node("b", "error"), node("c", "skipped")], rest=[node("g", "error")])
+    assert caught.value.reason is Reason.TRANSFORM_ERROR
+    assert order == ["begin", "loop", "plan", "rest", "test"]
+    assert caught.value.counts["details"]["schedules"] == ["gaps-1"]
+    assert ledger == {}, "it is built again by the next run"
+
+
+def test_nothing_is_planned_where_nobody_can_say_what_planning_reads(go: Go, order: list[str]) -> None:
+    with pytest.raises(JobError, match="1 model failed: b"):
+        go(loop=[node("b", "error")], lineage=DbtProblem("no manifest"))
     assert order == ["begin", "loop"]
 
 
