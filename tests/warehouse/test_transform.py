@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import snowflake.connector
 from dbt.cli.main import dbtRunner
 from mm_contracts.batch import CoveredSols, TransformSpec
 from mm_contracts.keys import DOCS_PAGE
@@ -21,7 +22,7 @@ from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.transform import planning
-from mm_jobs.transform.dbt import Dbt, DbtProblem
+from mm_jobs.transform.dbt import PARSE_STATE, Dbt, DbtProblem
 from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.job import Run
 from mm_jobs.transform.planner import Budget
@@ -110,6 +111,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
     for name, value in server.env().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SNOWFLAKE_QUERY_TAG", "nobody's")
     topic = Published()
     monkeypatch.setattr(planning, "publish", topic)
     return topic
@@ -127,7 +129,7 @@ def _transform(
     covered: tuple[CoveredSols, ...] = (),
     **variables: int,
 ) -> dict[str, Any]:
-    dbt = Dbt(project, work, VARIABLES | variables, "MARS", log)
+    dbt = Dbt(project, work, VARIABLES | variables, "MARS", log, query_tag=f"martian-moments transform {work.name}")
     spec = TransformSpec(run_id="r", covered=covered, trace_id=TRACE)
     with Client(query_tag="test") as warehouse:
         return Run(spec, dbt, warehouse, no_limit, log, docs).run()
@@ -326,16 +328,36 @@ def _parsed_project(directory: Path) -> Path:
     return project
 
 
+@pytest.fixture
+def tags(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The query tags of the sessions that this process opens."""
+    found: list[str] = []
+    connect = snowflake.connector.connect
+
+    def tagged(**arguments: Any) -> Any:
+        found.append(arguments["session_parameters"]["QUERY_TAG"])
+        return connect(**arguments)
+
+    monkeypatch.setattr(snowflake.connector, "connect", tagged)
+    return found
+
+
 @pytest.mark.usefixtures("published")
-def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, server: Warehouse) -> None:
-    log = Log("transform", stream=io.StringIO())
+def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, server: Warehouse, tags: list[str]) -> None:
+    lines = io.StringIO()
+    log = Log("transform", stream=lines)
     empty_bronze()
     bucket, topic, pages = MemoryBucket(), Topic(), Pages()
     load(bucket, topic, log, bucket.put(manifest_key("Spirit"), _manifest()))
     load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
     project = _parsed_project(tmp_path)
     docs = Docs(pages, timedelta(hours=1), log)
+    tags.clear()
     assert _transform(tmp_path / "1", log, docs, project)["details"]["docs"] == "renewed"
+    # The Job's own session (the test's) and dbt's; and the tag, which the profile reads, made dbt parse nothing.
+    assert set(tags) == {"test", "martian-moments transform 1"}
+    assert "parse_state_reused=True" in lines.getvalue()
+    assert (tmp_path / "1" / PARSE_STATE).read_bytes() == (project / "target" / PARSE_STATE).read_bytes()
 
     page = pages.objects[DOCS_PAGE][0].decode()
     manifest, catalog = _inlined(page, "manifest"), _inlined(page, "catalog")
@@ -361,7 +383,7 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     assert server.env()["SNOWFLAKE_PASSWORD"] not in page
 
     # Another process finds the page that is there good enough.
-    later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log)
+    later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log, query_tag="later")
     assert Docs(pages, timedelta(hours=1), log).renew(later) == "fresh"
 
     read = later.reads("ingestion_planning")
@@ -371,7 +393,7 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
 
 @pytest.mark.usefixtures("published")
 def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
-    dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()))
+    dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()), query_tag="by-hand")
     tmp_path.mkdir(exist_ok=True)
     page = dbt.page().decode()
     assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]
