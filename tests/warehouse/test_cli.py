@@ -29,13 +29,21 @@ def _reach(server: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_an_empty_warehouse_is_told_initialized_and_found_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_warehouse_is_told_initialized_and_found_in_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main.run(["warehouse", "check"]) == 1
     assert "MISSING  bronze tables: run `mars warehouse init`" in capsys.readouterr().out
     for _ in range(2):
         assert main.run(["warehouse", "init"]) == 0
-    assert main.run(["warehouse", "check"]) == 0
-    assert "MISSING" not in capsys.readouterr().out
+    for wanted in ("MARS", ""):
+        monkeypatch.setenv("SNOWFLAKE_WAREHOUSE", wanted)
+        assert main.run(["warehouse", "check"]) == 0
+        assert "MISSING" not in capsys.readouterr().out
+    left = "select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_NAME like 'MARS_CHECK%'"
+    for query in (left, "list @BRONZE.LOAD_FILES"):
+        assert main.run(["sql", query, "--json"]) == 0
+        assert capsys.readouterr().out == ""
 
 
 def test_a_wrong_password_is_told_at_login(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
