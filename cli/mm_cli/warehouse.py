@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mm_contracts.bronze import LEDGER, LOST, STAGE, all_tables, create_statements
 from mm_contracts.bronze import SCHEMA as BRONZE
-from mm_contracts.bronze import STAGE, all_tables, create_statements
 from mm_contracts.connections import SettingsError, check_key
 
 from mm_cli import external_stage
@@ -58,9 +58,12 @@ def init(arguments: argparse.Namespace) -> int:
         for schema in SCHEMAS:
             if (schema,) not in present:
                 warehouse.rows(f"create schema {schema}")
-        for statement in create_statements(all_tables(), transient=not arguments.permanent_bronze):
+        for statement in create_statements(_missing_tables(warehouse), transient=not arguments.permanent_bronze):
             warehouse.rows(statement)
+        lost = warehouse.rows(f"select count(*) from {LEDGER} where ETAG = {LOST}")[0][0]
     print(f"{database}: schemas {', '.join(SCHEMAS)}, {len(all_tables())} bronze tables and stage {STAGE} are there")
+    if lost:
+        print(f"a table was lost: the next sweep of the bucket loads its objects ({lost}) again, and dbt waits for it")
     return 0
 
 
@@ -110,11 +113,15 @@ def _inside(warehouse: "Session") -> Iterator[Finding]:
         yield Finding(f"schema {schema}", there, "run `mars warehouse init`")
         if there:
             yield _may_create(warehouse, schema, str(role))
-    rows = warehouse.rows("select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ?", (BRONZE,))
-    missing = sorted(set(all_tables()) - {row[0] for row in rows})
+    missing = _missing_tables(warehouse)
     yield Finding("bronze tables", not missing, f"run `mars warehouse init`: there is no {', '.join(missing)}")
     if not missing:
         yield _stage(warehouse)
+
+
+def _missing_tables(warehouse: "Session") -> list[str]:
+    rows = warehouse.rows("select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ?", (BRONZE,))
+    return sorted(set(all_tables()) - {row[0] for row in rows})
 
 
 def _compute(used: str | None, wanted: str | None, role: str | None) -> Finding:

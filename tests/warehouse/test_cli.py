@@ -80,6 +80,10 @@ def test_a_sols_way_is_found_by_rover_and_by_trace(capsys: pytest.CaptureFixture
     assert stored.key in capsys.readouterr().out
     assert main.run(["trace", "curiosity/3"]) == 1
 
+    assert main.run(["sql", "drop table BRONZE.RAW_PHOTO_RESPONSE"]) == 0
+    assert main.run(["warehouse", "init"]) == 0
+    assert "a table was lost: the next sweep of the bucket loads its objects (1) again" in capsys.readouterr().out
+
 
 def test_the_connector_takes_every_argument_that_is_given() -> None:
     from snowflake.connector.connection import DEFAULT_CONFIGURATION

@@ -21,6 +21,7 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
+from mm_jobs.load.ledger import Ledger
 from mm_jobs.transform import planning
 from mm_jobs.transform.dbt import PARSE_STATE, Dbt, DbtProblem
 from mm_jobs.transform.docs import Docs
@@ -224,6 +225,27 @@ def test_only_what_a_load_touched_is_built_and_a_table_that_is_gone_comes_back(
     assert details["models"] == everything["models"]
     with Client(query_tag="test") as warehouse:
         assert warehouse.run("select count(*) from SILVER.FACT_PATH") == [(0,)]
+
+
+def test_a_lost_table_of_bronze_is_waited_for_and_its_photos_are_not_asked_for_again(
+    published: Published, tmp_path: Path
+) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket, topic = MemoryBucket(), Topic()
+    load(bucket, topic, log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    with Client(query_tag="test") as warehouse:
+        warehouse.run("drop table BRONZE.RAW_PHOTO_RESPONSE")
+        for name in ("1", "2"):
+            with pytest.raises(JobError, match=r"not all loaded again \(1 missing\)") as caught:
+                _transform(tmp_path / name, log)
+            assert caught.value.code is ExitCode.TEMPORARY
+        load(bucket, topic, log)
+        # What the run would go by is again what it was.
+        assert Ledger(warehouse).lost() == 0
+        assert warehouse.run("select count(*) from BRONZE.RAW_PHOTO_RESPONSE") == [(1,)]
+    assert published.take() == []
 
 
 def _replace(path: Path, changes: dict[str, str]) -> None:

@@ -19,6 +19,7 @@ from mm_jobs.common.ending import JobError, rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import schema
+from mm_jobs.load.ledger import Ledger
 from mm_jobs.transform import builds
 from mm_jobs.transform.dbt import Dbt, DbtProblem, NodeResult, failures
 from mm_jobs.transform.docs import Docs
@@ -106,6 +107,7 @@ class Run:
         """
         with self._clock.step("look"):
             schema.ensure(self._warehouse)
+            self._require_whole_bronze()
             present = builds.present(self._warehouse, self._dbt.fingerprint(), self._dbt.settings_fingerprint())
             last = builds.last(self._warehouse)
         due, sound = builds.due(last, present), builds.is_sound(last)
@@ -117,6 +119,15 @@ class Run:
         else:
             self._build(due, sound, present)
         return {"details": self._details}
+
+    def _require_whole_bronze(self) -> None:
+        # Built on a table that was lost, silver would let go of all its photos, and each would be asked for again.
+        if lost := Ledger(self._warehouse).lost():
+            message = (
+                f"a table of bronze was lost, and its objects are not all loaded again ({lost} missing): nothing is "
+                "built or planned until a sweep of the bucket is done; it comes by itself, and when the operator starts"
+            )
+            raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message)
 
     def _build(self, due: builds.Due, sound: bool, present: builds.Parts) -> None:
         with self._clock.step("prepare"):

@@ -20,10 +20,12 @@ SOON = datetime(2026, 1, 2, 3, 4, 5)
 
 
 class FakeWarehouse:
-    def __init__(self, *, away: bool = False) -> None:
-        self.away = away
+    def __init__(self, *, away: bool = False, lost: int = 0) -> None:
+        self.away, self.lost = away, lost
 
-    def run(self, *_: object) -> list[Any]:
+    def run(self, sql: str, *_: object) -> list[Any]:
+        if "ETAG = ''" in sql:
+            return [(self.lost,)]
         if self.away:
             raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, "it is away")
         return []
@@ -113,8 +115,10 @@ def go(monkeypatch: pytest.MonkeyPatch, order: list[str], ledger: dict[str, str]
 
     monkeypatch.setattr(job, "schedule_gaps", planning)
 
-    def run(*, away: bool = False, docs: Any = None, dbt: FakeDbt | None = None, **steps: Any) -> dict[str, Any]:
-        spec, warehouse = TransformSpec(run_id="r", trace_id="t"), FakeWarehouse(away=away)
+    def run(
+        *, away: bool = False, lost: int = 0, docs: Any = None, dbt: FakeDbt | None = None, **steps: Any
+    ) -> dict[str, Any]:
+        spec, warehouse = TransformSpec(run_id="r", trace_id="t"), FakeWarehouse(away=away, lost=lost)
         dbt = dbt or FakeDbt(order, **steps)
         return job.Run(spec, dbt, warehouse, lambda _: Budget(), log, docs).run()  # type: ignore[arg-type]
 
@@ -188,6 +192,13 @@ def test_a_warehouse_that_went_away_is_told_instead_of_all_that_failed_for_it(go
         with pytest.raises(JobError) as caught:
             go(away=True, **steps)
         assert (caught.value.code, caught.value.reason) == (ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR)
+
+
+def test_nothing_is_built_or_planned_on_bronze_that_lost_a_table(go: Go, order: list[str]) -> None:
+    with pytest.raises(JobError, match=r"not all loaded again \(7 missing\)") as caught:
+        go(lost=7)
+    assert (caught.value.code, caught.value.reason) == (ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR)
+    assert order == []
 
 
 def test_a_broken_project_is_no_temporary_failure(go: Go) -> None:
