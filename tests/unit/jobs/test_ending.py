@@ -53,6 +53,30 @@ def test_secrets_are_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sol=1" in shown
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "secret", ['say "friend"', "back\\slash\\es", "Schlüssel 🔑", 'it\'s "both" \\ and ü', "two\nlines"]
+)
+def test_secrets_are_hidden_whatever_is_in_them_and_however_deep_they_lie(
+    monkeypatch: pytest.MonkeyPatch, secret: str, form: str
+) -> None:
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", secret)
+    monkeypatch.setenv("LOG_FORMAT", form)
+    fields = {
+        "message": f"no entry with {secret}.",
+        "error": repr(OSError(f"refused: {secret}")),
+        "details": {"docs": f"failed: {secret}", "failed": [("a", secret)], "path": Path(secret), "n": 3},
+        "failed_sols": {"1": f"said {secret}"},
+    }
+    lines = io.StringIO()
+    Log("test", stream=lines).info("leak", **fields)
+    said = termination("failed", reason="OtherError", **fields).decode()
+    assert [text.count("***") for text in (lines.getvalue(), said)] == [6, 6]
+    for part in ("friend", "slash", "Schl", "both", "lines"):
+        assert part not in lines.getvalue() + said
+    assert json.loads(said)["details"]["n"] == 3
+
+
 _JOB_WITH_A_THREAD = """
 import threading
 from mm_jobs.common.ending import run
