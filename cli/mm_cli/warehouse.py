@@ -4,12 +4,14 @@ import argparse
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mm_contracts.bronze import LEDGER, LOST, STAGE, all_tables, create_statements
 from mm_contracts.bronze import SCHEMA as BRONZE
-from mm_contracts.bronze import STAGE, all_tables, create_statements
+from mm_contracts.connections import SettingsError, check_key
 
 from mm_cli import external_stage
 from mm_cli.errors import NOT_FOUND, CliError
@@ -56,9 +58,12 @@ def init(arguments: argparse.Namespace) -> int:
         for schema in SCHEMAS:
             if (schema,) not in present:
                 warehouse.rows(f"create schema {schema}")
-        for statement in create_statements(all_tables(), transient=not arguments.permanent_bronze):
+        for statement in create_statements(_missing_tables(warehouse), transient=not arguments.permanent_bronze):
             warehouse.rows(statement)
+        lost = warehouse.rows(f"select count(*) from {LEDGER} where ETAG = {LOST}")[0][0]
     print(f"{database}: schemas {', '.join(SCHEMAS)}, {len(all_tables())} bronze tables and stage {STAGE} are there")
+    if lost:
+        print(f"a table was lost: the next sweep of the bucket loads its objects ({lost}) again, and dbt waits for it")
     return 0
 
 
@@ -67,23 +72,29 @@ def check(arguments: argparse.Namespace) -> int:
     from mm_cli.warehouse_session import session
 
     findings = list(_key_findings())
-    try:
-        with session(arguments.timeout) as warehouse:
-            findings.append(Finding("login", True))
-            findings += _inside(warehouse)
-            findings += external_stage.check(warehouse, os.environ)
-    except CliError as error:
-        findings.append(Finding("login", False, str(error)))
+    if all(finding.good for finding in findings):
+        try:
+            with session(arguments.timeout) as warehouse:
+                findings.append(Finding("login", True))
+                findings += _inside(warehouse)
+                findings += external_stage.check(warehouse, os.environ)
+        except CliError as error:
+            findings.append(Finding("login", False, str(error)))
     for finding in findings:
         print(finding.line())
     return 0 if all(finding.good for finding in findings) else NOT_FOUND
 
 
 def _key_findings() -> Iterator[Finding]:
-    path = os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH", "")
+    from mm_cli.warehouse_session import load_key
+
+    path = os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH")
     if path:
-        readable = os.access(path, os.R_OK) and Path(path).is_file()
-        yield Finding(f"private key {path}", readable, "mount the Secret with the key, readable for this user")
+        try:
+            check_key(os.environ, load_key)
+            yield Finding(f"private key {path}", True)
+        except SettingsError as error:
+            yield Finding("private key", False, str(error))
 
 
 def _inside(warehouse: "Session") -> Iterator[Finding]:
@@ -91,42 +102,61 @@ def _inside(warehouse: "Session") -> Iterator[Finding]:
         "select current_user(), current_role(), current_warehouse(), current_database()"
     )[0]
     yield Finding(f"user {user}, role {role or 'none'}", True)
-    wanted = os.environ.get("SNOWFLAKE_WAREHOUSE")
-    if wanted:
-        grant = f"create warehouse {wanted}, or grant usage on it to role {role}"
-        yield Finding(f"virtual warehouse {wanted}", bool(compute), grant)
+    yield _compute(compute, os.environ.get("SNOWFLAKE_WAREHOUSE"), role)
     name = os.environ.get("SNOWFLAKE_DATABASE") or "MARS"
     yield Finding(f"database {name}", bool(database), f"run `mars warehouse init`, or grant usage on it to role {role}")
-    if not database:
-        return
+    if not (database and compute):
+        return  # what follows would only fail for that
     schemas = {row[0] for row in warehouse.rows("select SCHEMA_NAME from INFORMATION_SCHEMA.SCHEMATA")}
     for schema in SCHEMAS:
         there = schema in schemas
         yield Finding(f"schema {schema}", there, "run `mars warehouse init`")
         if there:
             yield _may_create(warehouse, schema, str(role))
-    rows = warehouse.rows("select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ?", (BRONZE,))
-    missing = sorted(set(all_tables()) - {row[0] for row in rows})
+    missing = _missing_tables(warehouse)
     yield Finding("bronze tables", not missing, f"run `mars warehouse init`: there is no {', '.join(missing)}")
     if not missing:
         yield _stage(warehouse)
 
 
+def _missing_tables(warehouse: "Session") -> list[str]:
+    rows = warehouse.rows("select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ?", (BRONZE,))
+    return sorted(set(all_tables()) - {row[0] for row in rows})
+
+
+def _compute(used: str | None, wanted: str | None, role: str | None) -> Finding:
+    if wanted:
+        grant = f"create warehouse {wanted}, or grant usage on it to role {role}"
+        return Finding(f"virtual warehouse {wanted}", bool(used), grant)
+    advice = f"set SNOWFLAKE_WAREHOUSE, or give the user a default warehouse that role {role} may use"
+    return Finding(f"virtual warehouse {f'{used} (the default)' if used else ''}".rstrip(), bool(used), advice)
+
+
 def _may_create(warehouse: "Session", schema: str, role: str) -> Finding:
     name = f"{schema}.MARS_CHECK_{secrets.token_hex(4).upper()}"
-    try:
-        warehouse.rows(f"create transient table {name} (N integer)")
-    except CliError as error:
-        return Finding(f"tables in {schema}", False, f"grant create table, create view on it to role {role} ({error})")
-    finally:
-        with contextlib.suppress(CliError):
-            warehouse.rows(f"drop table if exists {name}")
-    return Finding(f"tables in {schema} can be created", True)
+    statements = {"table": f"create transient table {name} (N integer)", "view": f"create view {name} as select 1 as N"}
+    for kind, statement in statements.items():
+        try:
+            warehouse.rows(statement)
+        except CliError as error:
+            return Finding(f"{kind}s in {schema}", False, f"grant create {kind} on it to role {role} ({error})")
+        finally:
+            with contextlib.suppress(CliError):
+                warehouse.rows(f"drop {kind} if exists {name}")
+    return Finding(f"tables and views in {schema} can be created", True)
 
 
 def _stage(warehouse: "Session") -> Finding:
+    place = f"@{STAGE}/mars-check-{secrets.token_hex(4)}"
     try:
+        with tempfile.TemporaryDirectory(prefix="mars-check-") as folder:
+            file = Path(folder) / "check.txt"
+            file.write_text("What `mars warehouse check` puts here, it removes.\n")
+            warehouse.rows(f"put file://{file} {place} auto_compress = false")
         warehouse.rows(f"list @{STAGE}")
+        warehouse.rows(f"remove {place}")
     except CliError as error:
+        with contextlib.suppress(CliError):
+            warehouse.rows(f"remove {place}")
         return Finding(f"stage {STAGE}", False, f"run `mars warehouse init`, or grant read and write on it ({error})")
-    return Finding(f"stage {STAGE}", True)
+    return Finding(f"stage {STAGE} can be written and read", True)

@@ -3,9 +3,10 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from mm_contracts.connections import SettingsError, warehouse_arguments
+from mm_contracts.connections import SettingsError, check_key, warehouse_arguments
 
 from mm_cli.errors import USAGE, CliError
 
@@ -30,6 +31,15 @@ class Session:
             return names, list(self._cursor.fetchall())
         except Error as error:
             raise CliError(f"the warehouse refused: {_said(error)}", USAGE) from None
+        except OSError as error:
+            raise CliError(f"the warehouse, or the store of its stages, did not answer: {_said(error)}") from None
+
+
+def load_key(path: str, passphrase: bytes | None) -> None:
+    """Read a private key as the client will; whatever is wrong with it is raised as it is."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # the client's own dependency
+
+    load_pem_private_key(Path(path).expanduser().read_bytes(), passphrase)
 
 
 @contextlib.contextmanager
@@ -37,6 +47,7 @@ def session(timeout: float) -> Iterator[Session]:
     """Log in for the block, or raise CliError within about ``timeout`` seconds."""
     try:
         arguments = warehouse_arguments(os.environ)
+        check_key(os.environ, load_key)
     except SettingsError as error:
         raise CliError(f"{error}. See `mars --help` for how to reach the warehouse", USAGE) from None
     import snowflake.connector

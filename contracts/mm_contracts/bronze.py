@@ -13,6 +13,10 @@ REJECTED: Final = f"{SCHEMA}.REJECTED_OBJECTS"
 SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
 BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
 
+LOST: Final = "''"
+"""The ETag, as SQL, of a ledger entry whose rows went away with their table: no object has it, so that the next sweep
+loads the object again. Until one has, bronze is known to be incomplete."""
+
 Columns = tuple[tuple[str, str], ...]
 
 _HEAD: Final[Columns] = (
@@ -115,12 +119,25 @@ def create_statement(name: str, columns: Columns, *, transient: bool) -> str:
 
 
 def create_statements(names: Iterable[str], *, transient: bool = True) -> list[str]:
-    """Return the statements that create the stage and the named tables where they are missing; the schema is there.
+    """Return the statements that create the stage and the named tables, which are missing; the schema is there.
 
     The ledgers are never transient: what was asked for, and when, cannot be found again in the bucket.
+
+    A raw table that is missing may be one that was lost, and then the load ledger, which is not transient, speaks of
+    rows that are gone. Its entries are taken back (see LOST) before the table is made: whoever is killed in between
+    leaves a table that is still missing, and the next one begins again.
     """
     tables = all_tables()
+    raw = {table.name for table in TABLES.values()}
+    named = sorted(names, key=lambda name: name in raw)  # the ledger first: its entries are spoken of next
     return [
         f"create stage if not exists {STAGE}",
-        *(create_statement(name, tables[name], transient=transient and not name.endswith("_LEDGER")) for name in names),
+        *(
+            statement
+            for name in named
+            for statement in (
+                *((f"update {LEDGER} set ETAG = {LOST} where TABLE_NAME = '{name}'",) if name in raw else ()),
+                create_statement(name, tables[name], transient=transient and not name.endswith("_LEDGER")),
+            )
+        ),
     ]

@@ -4,7 +4,7 @@ Every part reads the same names, so that one ConfigMap and its Secrets serve all
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 
@@ -20,6 +20,8 @@ _KAFKA: Final = {
     "ssl.ca.location": "KAFKA_SSL_CA_LOCATION",
 }
 
+_KEY_PATH: Final = "SNOWFLAKE_PRIVATE_KEY_PATH"
+_KEY_PASSPHRASE: Final = "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
 _STAGE: Final = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*){2}", re.ASCII)
 
 
@@ -64,14 +66,47 @@ def warehouse_arguments(env: Mapping[str, str]) -> dict[str, Any]:
         "port": int(port) if port else None,
         "protocol": env.get("SNOWFLAKE_PROTOCOL"),
     }
-    if key := env.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
+    if key := env.get(_KEY_PATH):
         arguments["authenticator"] = "SNOWFLAKE_JWT"
         arguments["private_key_file"] = key
-        arguments["private_key_file_pwd"] = env.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
+        arguments["private_key_file_pwd"] = env.get(_KEY_PASSPHRASE)
     else:
         what = "the user's password, or SNOWFLAKE_PRIVATE_KEY_PATH for a key pair"
         arguments["password"] = required(env, "SNOWFLAKE_PASSWORD", what)
     return {name: value for name, value in arguments.items() if value}
+
+
+def check_key(env: Mapping[str, str], load: Callable[[str, bytes | None], object]) -> None:
+    """Have the private key read, where one is named: the client lets its library's errors through as they are.
+
+    Args:
+        env: the environment.
+        load: reads a key from a path with a passphrase or None, and raises whatever is wrong with it.
+
+    Raises:
+        SettingsError: the key cannot be used. No sentence has the passphrase, or text of the key, in it.
+    """
+    path = env.get(_KEY_PATH)
+    if not path:
+        return
+    if "PRIVATE KEY" in path:
+        raise SettingsError(f"{_KEY_PATH} holds a key: give the path of the file that does")
+    passphrase = env.get(_KEY_PASSPHRASE)
+    try:
+        load(path, passphrase.encode() if passphrase else None)
+        return
+    except OSError as error:
+        problem = f"{error.strerror or 'it cannot be read'}: mount the Secret with the key, readable for this user"
+    except TypeError:
+        problem = f"it is encrypted: set {_KEY_PASSPHRASE}"
+        if passphrase:
+            problem = f"it is not encrypted: unset {_KEY_PASSPHRASE}"
+    except Exception:
+        # What a library says of a key is its own affair, and may quote from it.
+        problem = "it is no private key in PEM form"
+        if passphrase:
+            problem += f", or {_KEY_PASSPHRASE} is not its passphrase"
+    raise SettingsError(f"{_KEY_PATH} is {path}: {problem}")
 
 
 def external_stage(env: Mapping[str, str]) -> str | None:

@@ -29,13 +29,21 @@ def _reach(server: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_an_empty_warehouse_is_told_initialized_and_found_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_warehouse_is_told_initialized_and_found_in_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main.run(["warehouse", "check"]) == 1
     assert "MISSING  bronze tables: run `mars warehouse init`" in capsys.readouterr().out
     for _ in range(2):
         assert main.run(["warehouse", "init"]) == 0
-    assert main.run(["warehouse", "check"]) == 0
-    assert "MISSING" not in capsys.readouterr().out
+    for wanted in ("MARS", ""):
+        monkeypatch.setenv("SNOWFLAKE_WAREHOUSE", wanted)
+        assert main.run(["warehouse", "check"]) == 0
+        assert "MISSING" not in capsys.readouterr().out
+    left = "select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_NAME like 'MARS_CHECK%'"
+    for query in (left, "list @BRONZE.LOAD_FILES"):
+        assert main.run(["sql", query, "--json"]) == 0
+        assert capsys.readouterr().out == ""
 
 
 def test_a_wrong_password_is_told_at_login(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +79,10 @@ def test_a_sols_way_is_found_by_rover_and_by_trace(capsys: pytest.CaptureFixture
     assert main.run(["trace", TRACE]) == 0
     assert stored.key in capsys.readouterr().out
     assert main.run(["trace", "curiosity/3"]) == 1
+
+    assert main.run(["sql", "drop table BRONZE.RAW_PHOTO_RESPONSE"]) == 0
+    assert main.run(["warehouse", "init"]) == 0
+    assert "a table was lost: the next sweep of the bucket loads its objects (1) again" in capsys.readouterr().out
 
 
 def test_the_connector_takes_every_argument_that_is_given() -> None:

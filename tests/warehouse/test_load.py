@@ -15,12 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from mm_contracts.bronze import create_statements
 from mm_contracts.messages import LoadedObject
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common import warehouse as client
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.load.groups import grouped
+from mm_jobs.load.ledger import Ledger
 
 from tests.warehouse.loads import (
     MemoryBucket,
@@ -64,6 +66,32 @@ def bucket() -> MemoryBucket:
 @pytest.fixture
 def topic() -> Topic:
     return Topic()
+
+
+def test_a_raw_table_that_was_lost_is_whole_again_after_a_sweep(bucket: MemoryBucket, topic: Topic, log: Log) -> None:
+    names = [key_of("Curiosity", sol, sol) for sol in range(3)]
+    one, two, gone = [bucket.put(name, photos_document("Curiosity", 1, 1, note=name)) for name in names]
+    load(bucket, topic, log, one, two, gone, bucket.put(manifest_key("Spirit"), manifest_document("Spirit")))
+    before = bronze("RAW_PHOTO_RESPONSE", "OBJECT_KEY, ETAG, PHOTO_COUNT, PHOTOS::varchar")
+    del bucket.objects[gone.key]
+    with client.Warehouse(query_tag="test") as warehouse:
+        ledger = Ledger(warehouse)
+        warehouse.run("drop table BRONZE.RAW_PHOTO_RESPONSE")
+        for statement in create_statements(["RAW_PHOTO_RESPONSE"])[:-1]:
+            warehouse.run(statement)  # and there a Job is killed
+
+        # A load of something else makes the table, and does not pass for the sweep.
+        new = bucket.put(key_of("Spirit", 7, 7), photos_document("Spirit", 7, 7))
+        load(bucket, topic, log, new)
+        assert bronze("RAW_PHOTO_RESPONSE", "OBJECT_KEY") == [(new.key,)]
+        assert ledger.lost() == 3
+
+        assert load(bucket, topic, log)["details"]["loaded"] == 2
+        rows = bronze("RAW_PHOTO_RESPONSE", "OBJECT_KEY, ETAG, PHOTO_COUNT, PHOTOS::varchar")
+        assert [row for row in rows if row[0] != new.key] == [row for row in before if row[0] != gone.key]
+        assert ledger.lost() == 0
+        assert gone.key not in ledger.entries()
+    assert load(bucket, topic, log)["details"]["loaded"] == 0
 
 
 def test_objects_become_rows_a_ledger_and_one_event(bucket: MemoryBucket, topic: Topic, log: Log) -> None:

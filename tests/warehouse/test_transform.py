@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import snowflake.connector
 from dbt.cli.main import dbtRunner
 from mm_contracts.batch import CoveredSols, TransformSpec
 from mm_contracts.keys import DOCS_PAGE
@@ -20,8 +21,9 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
+from mm_jobs.load.ledger import Ledger
 from mm_jobs.transform import planning
-from mm_jobs.transform.dbt import Dbt
+from mm_jobs.transform.dbt import PARSE_STATE, Dbt, DbtProblem
 from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.job import Run
 from mm_jobs.transform.planner import Budget
@@ -110,6 +112,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
     for name, value in server.env().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SNOWFLAKE_QUERY_TAG", "nobody's")
     topic = Published()
     monkeypatch.setattr(planning, "publish", topic)
     return topic
@@ -127,7 +130,7 @@ def _transform(
     covered: tuple[CoveredSols, ...] = (),
     **variables: int,
 ) -> dict[str, Any]:
-    dbt = Dbt(project, work, VARIABLES | variables, "MARS", log)
+    dbt = Dbt(project, work, VARIABLES | variables, "MARS", log, query_tag=f"martian-moments transform {work.name}")
     spec = TransformSpec(run_id="r", covered=covered, trace_id=TRACE)
     with Client(query_tag="test") as warehouse:
         return Run(spec, dbt, warehouse, no_limit, log, docs).run()
@@ -224,6 +227,27 @@ def test_only_what_a_load_touched_is_built_and_a_table_that_is_gone_comes_back(
         assert warehouse.run("select count(*) from SILVER.FACT_PATH") == [(0,)]
 
 
+def test_a_lost_table_of_bronze_is_waited_for_and_its_photos_are_not_asked_for_again(
+    published: Published, tmp_path: Path
+) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket, topic = MemoryBucket(), Topic()
+    load(bucket, topic, log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    with Client(query_tag="test") as warehouse:
+        warehouse.run("drop table BRONZE.RAW_PHOTO_RESPONSE")
+        for name in ("1", "2"):
+            with pytest.raises(JobError, match=r"not all loaded again \(1 missing\)") as caught:
+                _transform(tmp_path / name, log)
+            assert caught.value.code is ExitCode.TEMPORARY
+        load(bucket, topic, log)
+        # What the run would go by is again what it was.
+        assert Ledger(warehouse).lost() == 0
+        assert warehouse.run("select count(*) from BRONZE.RAW_PHOTO_RESPONSE") == [(1,)]
+    assert published.take() == []
+
+
 def _replace(path: Path, changes: dict[str, str]) -> None:
     text = path.read_text()
     for old, new in changes.items():
@@ -232,14 +256,9 @@ def _replace(path: Path, changes: dict[str, str]) -> None:
     path.write_text(text)
 
 
-def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: Published, tmp_path: Path) -> None:
-    log = Log("transform", stream=io.StringIO())
-    empty_bronze()
-    bucket = MemoryBucket()
-    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
-    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
-    _transform(tmp_path / "1", log)
-    project = tmp_path / "dbt"
+def _upgrade(directory: Path) -> Path:
+    """The project with one more column in SOL_CAMERAS."""
+    project = directory / "dbt"
     shutil.copytree(DBT, project, ignore=shutil.ignore_patterns("target", "logs", ".*"))
     _replace(
         project / "models/silver/sol_cameras.sql",
@@ -249,10 +268,43 @@ def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: 
     column = "      - name: {}\n        data_type: integer\n        description: New.\n"
     first = "      - name: first_taken_at\n"
     _replace(project / "models/silver/sol_cameras.yml", {first: column.format("last_photo_id") + first})
-    _transform(tmp_path / "2", log, project=project)
+    return project
+
+
+def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: Published, tmp_path: Path) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    _transform(tmp_path / "1", log)
+    _transform(tmp_path / "2", log, project=_upgrade(tmp_path))
     with Client(query_tag="test") as warehouse:
         rows = warehouse.run("select SOL, PHOTOS, LAST_PHOTO_ID from SILVER.SOL_CAMERAS order by SOL")
         assert rows == [(1, 3, 1002), (2, 3, 2002)]
+    published.take()
+
+
+def test_a_roll_back_after_a_failed_upgrade_leaves_nothing_of_it(published: Published, tmp_path: Path) -> None:
+    log = Log("transform", stream=io.StringIO())
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), _manifest()))
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
+    _transform(tmp_path / "1", log)
+    upgrade = _upgrade(tmp_path)
+    path = upgrade / "models/silver/fact_path.sql"
+    path.write_text(path.read_text().replace("select", "selec", 1))
+    columns = "select count(*) from INFORMATION_SCHEMA.COLUMNS where COLUMN_NAME = 'LAST_PHOTO_ID'"
+    with Client(query_tag="test") as warehouse:
+        with pytest.raises(JobError, match="1 model failed: fact_path") as caught:
+            _transform(tmp_path / "2", log, project=upgrade)
+        details = caught.value.counts["details"]
+        assert (details["gaps"], details["tests"] > 0) == (1, True), "drives plan nothing, and keep nothing back"
+        assert warehouse.run(columns) == [(1,)], "the upgrade got as far as this"
+        _transform(tmp_path / "3", log)
+        assert warehouse.run(columns) == [(0,)]
+        assert warehouse.run("select SOL, PHOTOS from SILVER.SOL_CAMERAS order by SOL") == [(1, 3), (2, 3)]
     published.take()
 
 
@@ -298,15 +350,36 @@ def _parsed_project(directory: Path) -> Path:
     return project
 
 
+@pytest.fixture
+def tags(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The query tags of the sessions that this process opens."""
+    found: list[str] = []
+    connect = snowflake.connector.connect
+
+    def tagged(**arguments: Any) -> Any:
+        found.append(arguments["session_parameters"]["QUERY_TAG"])
+        return connect(**arguments)
+
+    monkeypatch.setattr(snowflake.connector, "connect", tagged)
+    return found
+
+
 @pytest.mark.usefixtures("published")
-def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, server: Warehouse) -> None:
-    log = Log("transform", stream=io.StringIO())
+def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, server: Warehouse, tags: list[str]) -> None:
+    lines = io.StringIO()
+    log = Log("transform", stream=lines)
+    empty_bronze()
     bucket, topic, pages = MemoryBucket(), Topic(), Pages()
     load(bucket, topic, log, bucket.put(manifest_key("Spirit"), _manifest()))
     load(bucket, topic, log, bucket.put(key_of("Spirit", 1, 2), _sols(1, 2)))
     project = _parsed_project(tmp_path)
     docs = Docs(pages, timedelta(hours=1), log)
+    tags.clear()
     assert _transform(tmp_path / "1", log, docs, project)["details"]["docs"] == "renewed"
+    # The Job's own session (the test's) and dbt's; and the tag, which the profile reads, made dbt parse nothing.
+    assert set(tags) == {"test", "martian-moments transform 1"}
+    assert "parse_state_reused=True" in lines.getvalue()
+    assert (tmp_path / "1" / PARSE_STATE).read_bytes() == (project / "target" / PARSE_STATE).read_bytes()
 
     page = pages.objects[DOCS_PAGE][0].decode()
     manifest, catalog = _inlined(page, "manifest"), _inlined(page, "catalog")
@@ -332,13 +405,19 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     assert server.env()["SNOWFLAKE_PASSWORD"] not in page
 
     # Another process finds the page that is there good enough.
-    later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log)
+    later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log, query_tag="later")
     assert Docs(pages, timedelta(hours=1), log).renew(later) == "fresh"
+
+    read = later.reads("ingestion_planning")
+    assert {"ingestion_planning", "sol_cameras", "fact_photos", "stg_nasa__manifests", "ref_cameras"} <= read
+    assert read.isdisjoint({"fact_path", "rover_summary", "photo_counts"})
 
 
 @pytest.mark.usefixtures("published")
 def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
-    dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()))
+    dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()), query_tag="by-hand")
     tmp_path.mkdir(exist_ok=True)
     page = dbt.page().decode()
     assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]
+    with pytest.raises(DbtProblem, match="no model fact_dust"):
+        dbt.reads("fact_dust")

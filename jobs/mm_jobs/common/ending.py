@@ -18,7 +18,7 @@ from typing import Any, Final, NoReturn
 
 from mm_contracts.reasons import ExitCode, Reason
 
-from mm_jobs.common.env import SettingsError, optional, redact
+from mm_jobs.common.env import SettingsError, optional, redacted
 from mm_jobs.common.log import Log
 
 TERMINATION_ENV: Final = "MM_TERMINATION_LOG"
@@ -57,9 +57,10 @@ def rfc3339(moment: datetime) -> str:
 
 def termination(status: str, **fields: Any) -> bytes:
     """Return a termination message of at most 4,096 bytes; what does not fit is cut from its least needed parts."""
-    body = {"status": status, **{key: value for key, value in fields.items() if value not in (None, "", {})}}
+    said = {key: redacted(value) for key, value in fields.items() if value not in (None, "", {})}
+    body: dict[str, Any] = {"status": status, **said}
     if "message" in body:
-        body["message"] = redact(str(body["message"]))[:_SENTENCE_LIMIT]
+        body["message"] = str(body["message"])[:_SENTENCE_LIMIT]
     encoded = _encode(body)
     if len(encoded) > _LIMIT and body.pop("details", None) is not None:
         encoded = _encode(body)
@@ -76,7 +77,7 @@ def termination(status: str, **fields: Any) -> bytes:
 
 
 def _encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def say(message: bytes, log: Log) -> None:

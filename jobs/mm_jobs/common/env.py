@@ -1,13 +1,15 @@
 """Settings from the environment, each missing one told with a sentence."""
 
+import json
 import os
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from mm_contracts import connections
 from mm_contracts.connections import SettingsError
 
-__all__ = ["SECRET_NAMES", "SettingsError", "number", "optional", "redact", "required"]
+__all__ = ["SECRET_NAMES", "SettingsError", "number", "optional", "redact", "redacted", "required"]
 
 SECRET_NAMES: Final = (
     "SOURCE_API_KEY",
@@ -58,5 +60,25 @@ def redact(text: str) -> str:
     for name in SECRET_NAMES:
         value = os.environ.get(name, "")
         if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, _HIDDEN)
+            for form in _forms(value):
+                text = text.replace(form, _HIDDEN)
     return _QUERY_SECRETS.sub(lambda match: f"{match[1]}={_HIDDEN}", text)
+
+
+def _forms(value: str) -> list[str]:
+    """Return a value as it is, and as a ``repr`` or JSON has it, longest first: some texts come quoted already."""
+    doubled = value.replace("\\", "\\\\")
+    quoted = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    return sorted({value, doubled, doubled.replace("'", "\\'"), *quoted}, key=len, reverse=True)
+
+
+def redacted(value: Any) -> Any:
+    """Return a value with every text in it redacted, before an encoding can disguise one; other kinds become text."""
+    if isinstance(value, Mapping):
+        return {redacted(key): redacted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        items = [redacted(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return redact(value if isinstance(value, str) else str(value))

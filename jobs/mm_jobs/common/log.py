@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from mm_jobs.common.env import optional, redact
+from mm_jobs.common.env import optional, redacted
 
 _LEVELS: Final = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/+@,%*")
@@ -51,15 +51,16 @@ class Log:
         if _LEVELS[level] < self._threshold:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        everything = {**fields, **self._fields}
+        # Before anything is encoded: in quotes and escapes a secret does not look like itself.
+        everything = redacted({**fields, **self._fields})
         if self._json:
             head = {"time": now, "level": level, "job": self._job, "event": event}
-            line = json.dumps(head | everything, default=str)
+            line = json.dumps(head | everything)
         else:
             pairs = "".join(f" {key}={_shown(value)}" for key, value in everything.items() if value not in (None, ""))
             line = f"{now} {level:<7} {self._job} {event}{pairs}"
         with self._lock:
-            print(redact(line), file=self._stream, flush=True)
+            print(line, file=self._stream, flush=True)
 
 
 def _shown(value: Any) -> str:

@@ -4,11 +4,12 @@ answers is a matter of these settings alone."""
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from mm_contracts.bronze import SCHEMA
-from mm_contracts.connections import warehouse_arguments
+from mm_contracts.connections import check_key, warehouse_arguments
 from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
@@ -34,11 +35,13 @@ class Warehouse:
     """A session. Statements take qmark binds; errors become ``JobError`` WarehouseError with a sentence."""
 
     def __init__(self, query_tag: str) -> None:
+        """Log in. Raises SettingsError where a setting or the key is unusable, JobError where the warehouse failed."""
         import snowflake.connector
 
         self._query_tag = query_tag
         self._lost: Unreachable | None = None
         arguments = warehouse_arguments(os.environ)
+        check_key(os.environ, _load_key)
         with _errors("log in to the warehouse"):
             self._connection = snowflake.connector.connect(
                 **arguments,
@@ -95,6 +98,12 @@ class Warehouse:
             with contextlib.suppress(Exception):  # a lost session is rolled back by the server
                 self.run("rollback")
             raise
+
+
+def _load_key(path: str, passphrase: bytes | None) -> None:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # the client's own dependency
+
+    load_pem_private_key(Path(path).expanduser().read_bytes(), passphrase)
 
 
 @contextlib.contextmanager

@@ -73,6 +73,9 @@ class Load:
         created = schema.ensure(self._warehouse)
         if created:
             self._log.info("bronze.created", tables=",".join(created))
+        lost = self._ledger.lost() if self._spec.sweep else 0
+        if lost:
+            self._log.warning("bronze.lost", objects=lost, message="their table was made anew: they are loaded again")
         objects = self._objects()
         keys = None if self._spec.sweep else [item.key for item in objects]
         entries, rejected = self._ledger.entries(keys), self._ledger.rejected(keys)
@@ -93,6 +96,8 @@ class Load:
         self._announce(entries, objects)
         if problem is not None:
             raise problem
+        if lost:
+            self._ledger.give_up_lost()
         if self._spec.sweep:
             self._tidy()
         return {"bytes": self._counts["bytes"], "details": {"loaded": len(self._loaded), **self._counts}}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from mm_contracts.bronze import LEDGER, REJECTED
+from mm_contracts.bronze import LEDGER, LOST, REJECTED
 
 from mm_jobs.common.warehouse import Warehouse, placeholders
 
@@ -33,10 +33,20 @@ class Ledger:
         self._warehouse = warehouse
 
     def entries(self, keys: Sequence[str] | None = None) -> dict[str, Entry]:
-        """Return the entries of the keys, or of all keys. Raises JobError."""
+        """Return the entries of the keys, or of all keys, without those whose rows are lost. Raises JobError."""
         select = f"select OBJECT_KEY, ETAG, TABLE_NAME, ROW_COUNT, PUBLISHED_AT is not null from {LEDGER}"
         rows = self._by_key(select, keys)
-        return {key: Entry(etag, table, int(count), bool(published)) for key, etag, table, count, published in rows}
+        return {
+            key: Entry(etag, table, int(count), bool(published)) for key, etag, table, count, published in rows if etag
+        }
+
+    def lost(self) -> int:
+        """Return of how many objects the rows went away with their table and are not loaded again. Raises JobError."""
+        return int(self._warehouse.run(f"select count(*) from {LEDGER} where ETAG = {LOST}")[0][0])
+
+    def give_up_lost(self) -> None:
+        """Forget the lost objects that a whole sweep has not loaded: the bucket has them no more. Raises JobError."""
+        self._warehouse.run(f"delete from {LEDGER} where ETAG = {LOST}")
 
     def rejected(self, keys: Sequence[str] | None = None) -> set[tuple[str, str]]:
         """Return (key, ETag) of the rejected ones of the keys, or of all. Raises JobError."""

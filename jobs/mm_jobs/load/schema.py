@@ -7,7 +7,10 @@ from mm_jobs.common.warehouse import Warehouse, missing_tables
 
 
 def ensure(warehouse: Warehouse) -> list[str]:
-    """Create what is missing of bronze and return its names; one look where nothing is. Raises JobError."""
+    """Create what is missing of bronze and return its names; one look where nothing is. Raises JobError.
+
+    The ledger's entries of a raw table that is made anew are marked as lost, see ``create_statements``.
+    """
     missing = missing_tables(warehouse, SCHEMA, list(all_tables()))
     if missing:
         transient = optional("MARS_BRONZE_TRANSIENT", "true").lower() != "false"

@@ -2,6 +2,9 @@
 
 It is told by content and by nothing that looks like a clock, as in ``sol_outcomes``: a table is unchanged where bronze
 holds the same objects with the same ETags. A message is not asked either: one that was lost would leave a table old.
+
+What a build is about to change is unknown from its first statement to its good end: a build that fails, or is killed,
+leaves relations of its own behind, and what was built before is not what is there.
 """
 
 from collections.abc import Mapping
@@ -11,7 +14,7 @@ from typing import Final
 
 from mm_contracts.bronze import BUILDS, TABLES
 
-from mm_jobs.common.warehouse import Warehouse
+from mm_jobs.common.warehouse import Warehouse, placeholders
 from mm_jobs.load.documents import naive_utc
 
 Parts = Mapping[str, str]
@@ -44,6 +47,8 @@ class Due:
     """Bronze tables whose models are to be built; None for all models."""
     refresh: bool = False
     """Whether incremental models are to be built anew: rows that other code made are not what this code makes."""
+    parts: frozenset[str] = frozenset()
+    """What differs from the last build, by the ledger's names."""
 
 
 def present(warehouse: Warehouse, project: str, settings: str) -> dict[str, str]:
@@ -68,17 +73,31 @@ def last(warehouse: Warehouse) -> dict[str, str]:
 
 def due(last: Parts, present: Parts) -> Due:
     """Return what has to be built, from what the last build was made from and what is there now."""
-    differ = {part for part in present if last.get(part) != present[part]}
+    differ = frozenset(part for part in present if last.get(part) != present[part])
     if PROJECT in differ:
-        return Due(None, refresh=True)
+        return Due(None, refresh=True, parts=differ)
     if differ & {SETTINGS, RELATIONS}:
-        return Due(None)
-    return Due(frozenset(differ))
+        return Due(None, parts=differ)
+    return Due(differ, parts=differ)
 
 
 def is_sound(last: Parts) -> bool:
     """Return whether no test failed after the last build."""
     return last.get(TESTS) != _FAILED
+
+
+def begin(warehouse: Warehouse, due: Due) -> None:
+    """Forget what is built from now on, before anything is: it is due until ``record``, also for what was there before.
+
+    Otherwise a roll-back after a failed upgrade, or an object's former content after a failed build of its new one,
+    would find itself in the ledger, and leave what the failed build made in its place.
+
+    Raises:
+        JobError: the warehouse failed.
+    """
+    if due.parts:
+        parts = sorted(due.parts)
+        warehouse.run(f"delete from {BUILDS} where PART in {placeholders(len(parts))}", parts)
 
 
 def record(warehouse: Warehouse, built: Parts, *, sound: bool) -> None:

@@ -8,6 +8,7 @@ compiled; only the database is written into the state, so that it is compared he
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ import yaml
 from mm_jobs.common.log import Log
 
 PARSE_STATE: Final = "partial_parse.msgpack"
+_QUERY_TAG: Final = "SNOWFLAKE_QUERY_TAG"
 _WRITTEN: Final = frozenset({"target", "logs", "dbt_packages"})
 _GOOD: Final = frozenset({"success", "pass", "warn", "no-op"})
 _SLOWEST: Final = 5
@@ -50,14 +52,17 @@ class DbtProblem(Exception):
 class Dbt:
     """A dbt project and the folder that this run may write to."""
 
-    def __init__(self, project: Path, work: Path, variables: Mapping[str, object], database: str, log: Log) -> None:
-        """Args: project folder, folder to write to, dbt variables, the database of this run, where lines go."""
+    def __init__(
+        self, project: Path, work: Path, variables: Mapping[str, object], database: str, log: Log, *, query_tag: str
+    ) -> None:
+        """Args: project, folder to write to, dbt variables, the database, where lines go, its sessions' query tag."""
         self._project = project
         self._database = database
         self._prepared = False
         self._work = work
         self._variables = dict(variables)
         self._log = log
+        self._query_tag = query_tag
         self._manifest: Any = None
 
     def prepare(self) -> bool:
@@ -82,17 +87,22 @@ class Dbt:
         Raises:
             DbtProblem: dbt ended before it had results.
         """
-        # dbt's locks are semaphores that their tracker removes when the process is gone; it need not warn of them.
-        sys.warnoptions.append("ignore:resource_tracker")
-        from dbt.cli.main import dbtRunner
-
-        answer = dbtRunner(manifest=self._manifest).invoke([command, *selection, *self._arguments()])
+        answer = self._dbt(command, *selection, manifest=self._manifest)
         results = getattr(answer.result, "results", None)
         if results is None:
             raise DbtProblem(" ".join(str(answer.exception or "dbt ended without results").split())[:1000])
         found = [_node_result(result) for result in results]
         self._tell(command, selection, found, float(getattr(answer.result, "elapsed_time", 0.0)))
         return found
+
+    def _dbt(self, *words: str, manifest: Any = None) -> Any:
+        # dbt's locks are semaphores that their tracker removes when the process is gone; it need not warn of them.
+        sys.warnoptions.append("ignore:resource_tracker")
+        from dbt.cli.main import dbtRunner
+
+        # The profile reads it. A manifest that is given is not compared with the profile, so it stays good.
+        os.environ[_QUERY_TAG] = self._query_tag
+        return dbtRunner(manifest=manifest).invoke([*words, *self._arguments()])
 
     def _tell(self, command: str, selection: Sequence[str], found: list[NodeResult], seconds: float) -> None:
         bad = [node for node in found if not node.good]
@@ -119,22 +129,43 @@ class Dbt:
         Raises:
             DbtProblem: dbt could not read the catalog, or made no page.
         """
-        from dbt.cli.main import dbtRunner
-
-        if not self._prepared:
-            self.prepare()
-        manifest: Any = self._manifest or dbtRunner().invoke(["parse", *self._arguments()]).result
-        if manifest is None:
-            raise DbtProblem("dbt could not parse the project")
+        manifest = self._parsed()
         # dbt puts the manifest's file into the page, and writes that file only where it compiles.
         manifest.write(str(self._work / "manifest.json"))
-        command = ["docs", "generate", "--static", "--no-compile", *self._arguments()]
-        answer = dbtRunner(manifest=manifest).invoke(command)
+        answer = self._dbt("docs", "generate", "--static", "--no-compile", manifest=manifest)
         page = self._work / "static_index.html"
         if not answer.success or not page.exists():
             said = answer.exception or getattr(answer.result, "errors", None) or "dbt docs ended without a page"
             raise DbtProblem(" ".join(str(said).split())[:1000])
         return page.read_bytes()
+
+    def reads(self, model: str) -> frozenset[str]:
+        """Return the names of a model and of all models that it reads, directly or through others.
+
+        Raises:
+            DbtProblem: dbt could not parse the project, or there is no such model in it.
+        """
+        manifest = self._parsed()
+        manifest.build_parent_and_child_maps()
+        found: set[str] = set()
+        waiting = [key for key, node in manifest.nodes.items() if node.resource_type == "model" and node.name == model]
+        if not waiting:
+            raise DbtProblem(f"the project has no model {model}")
+        while waiting:
+            key = waiting.pop()
+            if key not in found and key in manifest.nodes:  # sources are no nodes
+                found.add(key)
+                waiting += manifest.parent_map[key]
+        return frozenset(str(manifest.nodes[key].name) for key in found)
+
+    def _parsed(self) -> Any:
+        """Return the project's manifest; dbt parses it where the saved state cannot be used. Raises DbtProblem."""
+        if not self._prepared:
+            self.prepare()
+        manifest = self._manifest or self._dbt("parse").result
+        if manifest is None:
+            raise DbtProblem("dbt could not parse the project")
+        return manifest
 
     def fingerprint(self) -> str:
         """Return a hash of the models: the project's files and dbt's version.

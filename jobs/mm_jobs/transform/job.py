@@ -1,8 +1,8 @@
 """The transform Job's body: build what planning needs, plan, build the rest, test.
 
 Planning comes before everything that does not concern it, so that the next photos are on their way while gold is built
-and tests run; a failed test or gold model keeps neither data nor planning back. Only models whose bronze tables have
-changed are built, and only what hangs on them is tested.
+and tests run; a failed test, or a failed model that planning does not read, keeps neither data nor planning back. Only
+models whose bronze tables have changed are built, and only what hangs on them is tested.
 """
 
 import time
@@ -19,6 +19,7 @@ from mm_jobs.common.ending import JobError, rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import schema
+from mm_jobs.load.ledger import Ledger
 from mm_jobs.transform import builds
 from mm_jobs.transform.dbt import Dbt, DbtProblem, NodeResult, failures
 from mm_jobs.transform.docs import Docs
@@ -27,6 +28,8 @@ from mm_jobs.transform.planning import places, schedule_gaps
 
 Selection = tuple[str, ...]
 
+PLANNING: Final = "ingestion_planning"
+"""The model whose rows are planned."""
 LOOP: Final[Selection] = ("--select", "tag:loop")
 REST: Final[Selection] = ("--exclude", "tag:loop")
 ANEW: Final[Selection] = ("--full-refresh",)
@@ -104,6 +107,7 @@ class Run:
         """
         with self._clock.step("look"):
             schema.ensure(self._warehouse)
+            self._require_whole_bronze()
             present = builds.present(self._warehouse, self._dbt.fingerprint(), self._dbt.settings_fingerprint())
             last = builds.last(self._warehouse)
         due, sound = builds.due(last, present), builds.is_sound(last)
@@ -116,20 +120,30 @@ class Run:
             self._build(due, sound, present)
         return {"details": self._details}
 
+    def _require_whole_bronze(self) -> None:
+        # Built on a table that was lost, silver would let go of all its photos, and each would be asked for again.
+        if lost := Ledger(self._warehouse).lost():
+            message = (
+                f"a table of bronze was lost, and its objects are not all loaded again ({lost} missing): nothing is "
+                "built or planned until a sweep of the bucket is done; it comes by itself, and when the operator starts"
+            )
+            raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, message)
+
     def _build(self, due: builds.Due, sound: bool, present: builds.Parts) -> None:
         with self._clock.step("prepare"):
             self._log.info("prepared", parse_state_reused=self._dbt.prepare())
+        builds.begin(self._warehouse, due)
         anew = ANEW if due.refresh else ()
-        loop = (*LOOP, *anew) if due.tables is None else built_from(due.tables, "loop")
-        if failed := failures(self._models("loop", loop)):
-            self._fail(Reason.TRANSFORM_ERROR, failed)
+        loop = self._models("loop", (*LOOP, *anew) if due.tables is None else built_from(due.tables, "loop"))
+        if self._keeps_from_planning(loop):
+            self._fail(Reason.TRANSFORM_ERROR, failures(loop))
         self._plan()
         rest = self._models("rest", (*REST, *anew) if due.tables is None else built_from(due.tables, None))
         with self._clock.step("test"):
             # A test that failed last time may stand on something that has not changed since.
             tests = self._invoke("test", tested_for(due.tables if sound else None))
         self._details["tests"] = len(tests)
-        if failed := failures(rest):
+        if failed := failures([*loop, *rest]):
             self._fail(Reason.TRANSFORM_ERROR, failed)
         builds.record(self._warehouse, present, sound=not failures(tests))
         self._renew_docs()
@@ -143,6 +157,17 @@ class Run:
             found = self._invoke("run", selection)
         self._details["models"] += len(found)
         return found
+
+    def _keeps_from_planning(self, nodes: list[NodeResult]) -> bool:
+        """Return whether a model that planning reads is not what it should be: failed, or skipped for one that did."""
+        bad = {node.name for node in nodes if not node.good}
+        if not bad:
+            return False
+        try:
+            return not bad.isdisjoint(self._dbt.reads(PLANNING))
+        except DbtProblem as problem:
+            self._log.warning("lineage.unknown", message=str(problem))
+            return True
 
     def _plan(self) -> None:
         with self._clock.step("plan"):

@@ -73,11 +73,12 @@ def _run(log: Log) -> dict[str, Any]:
     docs = Docs(Bucket(), interval, log) if interval else None
     work = Path(tempfile.mkdtemp(prefix="dbt-"))
     database = optional("SNOWFLAKE_DATABASE", "MARS")
-    dbt = Dbt(Path(optional("MARS_DBT_DIR", "/app/dbt")), work, variables, database, log)
+    tag = f"martian-moments transform {spec.run_id}"
+    dbt = Dbt(Path(optional("MARS_DBT_DIR", "/app/dbt")), work, variables, database, log, query_tag=tag)
     clock = Clock()
     try:
         with clock.step("connect"):
-            warehouse = Warehouse(query_tag=f"martian-moments transform {spec.run_id}")
+            warehouse = Warehouse(query_tag=tag)
         with warehouse:
             return Run(spec, dbt, warehouse, budget_of, log, docs, clock).run()
     finally:

@@ -1,7 +1,11 @@
 """Environment variables become client arguments; what is missing is told by name."""
 
+from pathlib import Path
+
 import pytest
-from mm_contracts.connections import SettingsError, external_stage, kafka_settings, warehouse_arguments
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from mm_contracts.connections import SettingsError, check_key, external_stage, kafka_settings, warehouse_arguments
 
 ACCOUNT = {"SNOWFLAKE_ACCOUNT": "org-account", "SNOWFLAKE_USER": "MARS_LOADER"}
 
@@ -54,6 +58,59 @@ def test_an_endpoint_without_an_account() -> None:
 def test_what_is_missing_is_named(env: dict[str, str], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         warehouse_arguments(env)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a plain key, one with the passphrase "open sesame", and a file that is none."""
+    place = tmp_path_factory.mktemp("keys")
+    key = rsa.generate_private_key(65_537, 2048)
+    for name, encryption in (
+        ("plain", serialization.NoEncryption()),
+        ("locked", serialization.BestAvailableEncryption(b"open sesame")),
+    ):
+        pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        (place / name).write_bytes(key.private_bytes(pem, pkcs8, encryption))
+    (place / "none").write_text("a note of where the key is")
+    return place
+
+
+def _load(path: str, passphrase: bytes | None) -> None:
+    serialization.load_pem_private_key(Path(path).read_bytes(), passphrase)
+
+
+@pytest.mark.parametrize(
+    ("file", "passphrase", "says"),
+    [
+        ("locked", "a wrong word", "is no private key in PEM form, or SNOWFLAKE_PRIVATE_KEY_PASSPHRASE is not its"),
+        ("locked", "", "is encrypted: set SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
+        ("plain", "a wrong word", "is not encrypted: unset SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
+        ("none", "", "is no private key in PEM form"),
+        ("nowhere", "", "No such file or directory: mount the Secret"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_told_by_the_settings_name(
+    keys: Path, file: str, passphrase: str, says: str
+) -> None:
+    env = {"SNOWFLAKE_PRIVATE_KEY_PATH": str(keys / file), "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase}
+    with pytest.raises(SettingsError, match=f"^SNOWFLAKE_PRIVATE_KEY_PATH is .*{file}: .*{says}") as caught:
+        check_key(env, _load)
+    assert "a wrong word" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_key_that_can_be_used_is_not_mentioned(keys: Path) -> None:
+    check_key({}, _load)
+    check_key({"SNOWFLAKE_PRIVATE_KEY_PATH": str(keys / "plain")}, _load)
+    locked = {"SNOWFLAKE_PRIVATE_KEY_PATH": str(keys / "locked"), "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "open sesame"}
+    check_key(locked, _load)
+
+
+def test_a_key_in_the_place_of_its_path_is_not_repeated(keys: Path) -> None:
+    text = (keys / "plain").read_text()
+    with pytest.raises(SettingsError, match="SNOWFLAKE_PRIVATE_KEY_PATH holds a key") as caught:
+        check_key({"SNOWFLAKE_PRIVATE_KEY_PATH": text}, _load)
+    assert text.splitlines()[1] not in str(caught.value)
 
 
 def test_an_external_stage_is_an_accounts_and_named_in_full() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mm_contracts.batch import TERMINATION_MESSAGE_LIMIT, Termination
+from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common import env
 from mm_jobs.common.ending import rfc3339, termination
 from mm_jobs.common.log import Log
@@ -52,6 +53,30 @@ def test_secrets_are_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sol=1" in shown
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "secret", ['say "friend"', "back\\slash\\es", "Schlüssel 🔑", 'it\'s "both" \\ and ü', "two\nlines"]
+)
+def test_secrets_are_hidden_whatever_is_in_them_and_however_deep_they_lie(
+    monkeypatch: pytest.MonkeyPatch, secret: str, form: str
+) -> None:
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", secret)
+    monkeypatch.setenv("LOG_FORMAT", form)
+    fields = {
+        "message": f"no entry with {secret}.",
+        "error": repr(OSError(f"refused: {secret}")),
+        "details": {"docs": f"failed: {secret}", "failed": [("a", secret)], "path": Path(secret), "n": 3},
+        "failed_sols": {"1": f"said {secret}"},
+    }
+    lines = io.StringIO()
+    Log("test", stream=lines).info("leak", **fields)
+    said = termination("failed", reason="OtherError", **fields).decode()
+    assert [text.count("***") for text in (lines.getvalue(), said)] == [6, 6]
+    for part in ("friend", "slash", "Schl", "both", "lines"):
+        assert part not in lines.getvalue() + said
+    assert json.loads(said)["details"]["n"] == 3
+
+
 _JOB_WITH_A_THREAD = """
 import threading
 from mm_jobs.common.ending import run
@@ -81,6 +106,34 @@ def test_a_thread_that_dies_is_told_in_a_line_without_secrets_and_ends_nothing(t
     assert (told["level"], told["event"], told["thread"]) == ("WARNING", "thread.crashed", "canceller")
     assert told["error"].startswith("OSError('no route to http://x/?sol=1&api_key=")
     assert done["event"] == "done"
+
+
+_JOB_WITH_A_KEY = """
+from mm_jobs.common.ending import run
+from mm_jobs.common.log import Log
+from mm_jobs.common.warehouse import Warehouse
+
+run(Log("load"), lambda: Warehouse(query_tag="test") and {})
+"""
+
+
+def test_a_key_that_cannot_be_used_is_a_setting_to_change_and_no_crash(tmp_path: Path) -> None:
+    key, word = tmp_path / "rsa_key.p8", tmp_path / "last-word"
+    key.write_text("a note of where the key is")
+    environment = os.environ | {
+        "SNOWFLAKE_ACCOUNT": "org-account",
+        "SNOWFLAKE_USER": "MARS_JOBS",
+        "SNOWFLAKE_PRIVATE_KEY_PATH": str(key),
+        "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "open sesame",
+        "MM_TERMINATION_LOG": str(word),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", _JOB_WITH_A_KEY], env=environment, capture_output=True, text=True, check=False
+    )
+    said = Termination.model_validate_json(word.read_bytes())
+    assert (ended.returncode, said.reason) == (ExitCode.BAD_ARGUMENTS, Reason.CONFIG_ERROR)
+    assert said.message.startswith(f"SNOWFLAKE_PRIVATE_KEY_PATH is {key}: it is no private key in PEM form")
+    assert "open sesame" not in ended.stdout + ended.stderr + said.message
 
 
 def test_lines_for_people_and_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:

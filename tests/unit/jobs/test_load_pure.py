@@ -154,7 +154,19 @@ def test_ledgers_outlive_what_can_be_loaded_again() -> None:
     statements = create_statements(all_tables(), transient=True)
     lasting = [text for text in statements if text.startswith("create table")]
     assert {text.split("(")[0].split()[-1] for text in lasting} == {LEDGER, SCHEDULES, BUILDS}
-    assert all("if not exists" in text for text in statements)
+    assert all("if not exists" in text for text in statements if text.startswith("create"))
+
+
+def test_what_the_ledger_says_of_a_lost_table_is_taken_back_before_the_table_is_made() -> None:
+    names = ["RAW_PHOTO_RESPONSE", "SCHEDULE_LEDGER", "LOAD_LEDGER"]
+    said = [" ".join(text.split(" (")[0].split()[-3:]) for text in create_statements(names)]
+    assert said[1:] == [
+        "not exists BRONZE.SCHEDULE_LEDGER",
+        "not exists BRONZE.LOAD_LEDGER",
+        "TABLE_NAME = 'RAW_PHOTO_RESPONSE'",
+        "not exists BRONZE.RAW_PHOTO_RESPONSE",
+    ]
+    assert not [text for text in create_statements(["BUILD_LEDGER"]) if text.startswith("update")]
 
 
 def test_events_are_of_the_contracts_form_and_small_enough() -> None:

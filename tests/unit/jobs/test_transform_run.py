@@ -14,14 +14,18 @@ from mm_jobs.transform import builds, job
 from mm_jobs.transform.dbt import DbtProblem, NodeResult
 from mm_jobs.transform.planner import Budget, Summary
 
+from tests.unit.jobs.recorded_warehouse import Recorder
+
 SOON = datetime(2026, 1, 2, 3, 4, 5)
 
 
 class FakeWarehouse:
-    def __init__(self, *, away: bool = False) -> None:
-        self.away = away
+    def __init__(self, *, away: bool = False, lost: int = 0) -> None:
+        self.away, self.lost = away, lost
 
-    def run(self, *_: object) -> list[Any]:
+    def run(self, sql: str, *_: object) -> list[Any]:
+        if "ETAG = ''" in sql:
+            return [(self.lost,)]
         if self.away:
             raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, "it is away")
         return []
@@ -37,6 +41,12 @@ class FakeDbt:
 
     def prepare(self) -> bool:
         return True
+
+    def reads(self, model: str) -> frozenset[str]:
+        assert model == "ingestion_planning"
+        if isinstance(self._steps.get("lineage"), Exception):
+            raise self._steps["lineage"]  # type: ignore[misc]
+        return frozenset({"a", model})
 
     def fingerprint(self) -> str:
         return "models"
@@ -91,7 +101,13 @@ def go(monkeypatch: pytest.MonkeyPatch, order: list[str], ledger: dict[str, str]
     def record(_: object, built: dict[str, str], *, sound: bool) -> None:
         ledger.update(built | {"TESTS": "passed" if sound else "failed"})
 
+    def begin(_: object, due: builds.Due) -> None:
+        order.append("begin")
+        for part in due.parts:
+            ledger.pop(part, None)
+
     monkeypatch.setattr(builds, "record", record)
+    monkeypatch.setattr(builds, "begin", begin)
 
     def planning(*_: object) -> tuple[Summary, list[str]]:
         order.append("plan")
@@ -99,8 +115,10 @@ def go(monkeypatch: pytest.MonkeyPatch, order: list[str], ledger: dict[str, str]
 
     monkeypatch.setattr(job, "schedule_gaps", planning)
 
-    def run(*, away: bool = False, docs: Any = None, dbt: FakeDbt | None = None, **steps: Any) -> dict[str, Any]:
-        spec, warehouse = TransformSpec(run_id="r", trace_id="t"), FakeWarehouse(away=away)
+    def run(
+        *, away: bool = False, lost: int = 0, docs: Any = None, dbt: FakeDbt | None = None, **steps: Any
+    ) -> dict[str, Any]:
+        spec, warehouse = TransformSpec(run_id="r", trace_id="t"), FakeWarehouse(away=away, lost=lost)
         dbt = dbt or FakeDbt(order, **steps)
         return job.Run(spec, dbt, warehouse, lambda _: Budget(), log, docs).run()  # type: ignore[arg-type]
 
@@ -109,7 +127,7 @@ def go(monkeypatch: pytest.MonkeyPatch, order: list[str], ledger: dict[str, str]
 
 def test_planning_does_not_wait_for_gold_and_tests(go: Go, order: list[str]) -> None:
     fields = go(loop=[node("a", "success")], rest=[node("b", "success")], test=[node("t", "pass"), node("u", "warn")])
-    assert order == ["loop", "plan", "rest", "test"]
+    assert order == ["begin", "loop", "plan", "rest", "test"]
     assert list(fields["details"].pop("seconds")) == ["look", "prepare", "loop", "plan", "rest", "test"]
     assert fields["details"] == {
         "gaps": 6,
@@ -124,17 +142,40 @@ def test_planning_does_not_wait_for_gold_and_tests(go: Go, order: list[str]) -> 
 
 
 def test_nothing_is_planned_on_a_loop_that_is_not_built(go: Go, order: list[str]) -> None:
-    with pytest.raises(JobError, match="1 model failed: a") as caught:
-        go(loop=[node("a", "error"), node("b", "skipped")])
-    assert (caught.value.code, caught.value.reason) == (ExitCode.OTHER, Reason.TRANSFORM_ERROR)
-    assert order == ["loop"]
+    for loop in (
+        [node("a", "error"), node("b", "skipped")],
+        [node("b", "error"), node("a", "skipped")],
+        [node("b", "error"), node("ingestion_planning", "skipped")],
+    ):
+        order.clear()
+        with pytest.raises(JobError, match=f"1 model failed: {loop[0].name}") as caught:
+            go(loop=loop)
+        assert (caught.value.code, caught.value.reason) == (ExitCode.OTHER, Reason.TRANSFORM_ERROR)
+        assert order == ["begin", "loop"]
+
+
+def test_a_loop_model_that_planning_does_not_read_keeps_nothing_back(
+    go: Go, order: list[str], ledger: dict[str, str]
+) -> None:
+    with pytest.raises(JobError, match="2 models failed: b, g") as caught:
+        go(loop=[node("a", "success"), node("b", "error"), node("c", "skipped")], rest=[node("g", "error")])
+    assert caught.value.reason is Reason.TRANSFORM_ERROR
+    assert order == ["begin", "loop", "plan", "rest", "test"]
+    assert caught.value.counts["details"]["schedules"] == ["gaps-1"]
+    assert ledger == {}, "it is built again by the next run"
+
+
+def test_nothing_is_planned_where_nobody_can_say_what_planning_reads(go: Go, order: list[str]) -> None:
+    with pytest.raises(JobError, match="1 model failed: b"):
+        go(loop=[node("b", "error")], lineage=DbtProblem("no manifest"))
+    assert order == ["begin", "loop"]
 
 
 def test_a_failed_test_keeps_nothing_back_and_is_told_by_name(go: Go, order: list[str]) -> None:
     with pytest.raises(JobError, match="1 test failed: t") as caught:
         go(test=[node("t", "fail"), node("u", "pass")])
     assert caught.value.reason is Reason.TEST_FAILED
-    assert order == ["loop", "plan", "rest", "test"]
+    assert order == ["begin", "loop", "plan", "rest", "test"]
     assert caught.value.counts["details"]["next_due_at"] == "2026-01-02T03:04:05Z"
     assert caught.value.counts["details"]["failed"] == ["t"]
 
@@ -151,6 +192,13 @@ def test_a_warehouse_that_went_away_is_told_instead_of_all_that_failed_for_it(go
         with pytest.raises(JobError) as caught:
             go(away=True, **steps)
         assert (caught.value.code, caught.value.reason) == (ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR)
+
+
+def test_nothing_is_built_or_planned_on_bronze_that_lost_a_table(go: Go, order: list[str]) -> None:
+    with pytest.raises(JobError, match=r"not all loaded again \(7 missing\)") as caught:
+        go(lost=7)
+    assert (caught.value.code, caught.value.reason) == (ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR)
+    assert order == []
 
 
 def test_a_broken_project_is_no_temporary_failure(go: Go) -> None:
@@ -170,7 +218,7 @@ class FakeDocs:
 
 def test_the_page_comes_last_and_its_failure_fails_nothing(go: Go, order: list[str]) -> None:
     fields = go(docs=FakeDocs(order), loop=[node("a", "success")])
-    assert order == ["loop", "plan", "rest", "test", "docs"]
+    assert order == ["begin", "loop", "plan", "rest", "test", "docs"]
     assert fields["details"]["docs"] == "failed: no disk"
     assert "docs" not in go()["details"]
 
@@ -185,7 +233,7 @@ def test_a_failed_test_does_not_keep_the_page_back_and_a_failed_model_does(
     ledger.clear()
     with pytest.raises(JobError):
         go(docs=FakeDocs(order), rest=[node("g", "error")])
-    assert order == ["loop", "plan", "rest", "test"]
+    assert order == ["begin", "loop", "plan", "rest", "test"]
 
 
 def test_only_what_hangs_on_changed_tables_is_built_and_tested(
@@ -238,7 +286,54 @@ def test_a_model_that_failed_is_built_again_by_the_next_run(go: Go, order: list[
         assert ledger == {}
     order.clear()
     go()
-    assert order == ["loop", "plan", "rest", "test"]
+    assert order == ["begin", "loop", "plan", "rest", "test"]
+
+
+def _v2(dbt: FakeDbt, monkeypatch: pytest.MonkeyPatch) -> FakeDbt:
+    monkeypatch.setattr(dbt, "fingerprint", lambda: "models of v2")
+    return dbt
+
+
+def test_a_roll_back_after_a_failed_upgrade_builds_everything_anew(
+    go: Go, order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go()
+    with pytest.raises(JobError):
+        go(dbt=_v2(FakeDbt(order, rest=[node("g", "error")]), monkeypatch))
+    dbt = FakeDbt(order)
+    go(dbt=dbt)
+    assert dbt.selections["loop"] == job.LOOP + job.ANEW
+    order.clear()
+    go()
+    assert order == ["plan"]
+
+
+def test_content_that_comes_back_after_a_failed_build_of_other_content_is_built_and_nothing_else(
+    go: Go, order: list[str], ledger: dict[str, str]
+) -> None:
+    go()
+    content = ledger["RAW_PHOTO_RESPONSE"]
+    ledger["RAW_PHOTO_RESPONSE"] = "former"
+    with pytest.raises(JobError):
+        go(rest=[node("g", "error")])
+    assert "RAW_PHOTO_RESPONSE" not in ledger, "whatever content comes now is another one"
+    assert ledger["PROJECT"] == "models"
+    dbt = FakeDbt(order)
+    go(dbt=dbt)
+    assert dbt.selections["loop"] == job.built_from(PHOTOS, "loop")
+    assert ledger["RAW_PHOTO_RESPONSE"] == content
+
+
+def test_what_is_forgotten_is_what_differs_and_nothing_is_where_all_is_the_same() -> None:
+    built = NOW_THERE | {"TESTS": "failed"}
+    for part, tables, refresh in (("PROJECT", None, True), ("SETTINGS", None, False), ("RELATIONS", None, False)):
+        due = builds.due(built | {part: "other", "RAW_PHOTO_RESPONSE": "other"}, NOW_THERE)
+        assert due == builds.Due(tables, refresh, frozenset({part, "RAW_PHOTO_RESPONSE"}))
+    assert builds.due(built | {"RAW_PHOTO_RESPONSE": "other"}, NOW_THERE) == builds.Due(PHOTOS, parts=PHOTOS)
+    recorder = Recorder()
+    builds.begin(recorder, builds.Due(PHOTOS, parts=PHOTOS))  # type: ignore[arg-type]
+    builds.begin(recorder, builds.due(built, NOW_THERE))  # type: ignore[arg-type]
+    assert recorder.said == [("delete from BRONZE.BUILD_LEDGER where PART in (?)", ("RAW_PHOTO_RESPONSE",))]
 
 
 def test_after_a_failed_test_all_tests_run_again_until_they_pass(go: Go, order: list[str]) -> None:
@@ -248,7 +343,7 @@ def test_after_a_failed_test_all_tests_run_again_until_they_pass(go: Go, order: 
     dbt = FakeDbt(order, test=[node("t", "fail")])
     with pytest.raises(JobError):
         go(dbt=dbt)
-    assert (order, dbt.selections["test"]) == (["plan", "test"], job.NO_UNIT_TESTS)
+    assert (order, dbt.selections["test"]) == (["begin", "plan", "test"], job.NO_UNIT_TESTS)
     go()
     order.clear()
     go()
