@@ -1,4 +1,4 @@
-"""The planner leaves alone what a plan has in hand, and sees at once when that plan lets go."""
+"""The planner leaves alone what a plan has in hand, sees when the plan lets go, and asks again for what grows."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ PLAN: dict[str, Any] = {
 }
 
 
-def asked_for(system: System, sol: int) -> int:
-    """Return how often the planner has asked for a sol of Opportunity."""
-    query = f"select count(*) from bronze.schedule_ledger where rover_name = 'Opportunity' and sol = {sol}"
+def asked_for(system: System, sol: int, rover: str = "Opportunity") -> int:
+    """Return how often the planner has asked for a sol."""
+    query = f"select count(*) from bronze.schedule_ledger where rover_name = '{rover}' and sol = {sol}"
     return int(str(system.sql(query)[0][0]))
 
 
@@ -34,3 +34,19 @@ def test_a_due_gap_in_a_plans_hand_is_not_scheduled_until_the_plan_is_gone(syste
     wait_complete(system)
     assert archived(system) == promised(system)
     assert [asked_for(system, sol) for sol in (20, 21, 22)] == [1, 1, 1]
+
+
+def test_a_sol_that_grows_is_fetched_again_each_time(system: System) -> None:
+    """A new sol's photos come in three parts, hours apart. Its earlier plans still exist, done, while it grows."""
+    wait_complete(system)
+    wait_quiet(system)
+    # Sol 4681 of Curiosity ends here; parts come 4, 12 and 36 hours later.
+    system.simulator("POST", "/__sim/clock", {"now": "2025-10-07T06:58:12Z"})
+    counts = []
+    for hours in (5, 8, 24):
+        system.simulator("POST", "/__sim/clock", {"advance_hours": hours})
+        grow(system, Curiosity="4681")
+        wait_until(lambda: archived(system) == promised(system) and not gaps(system), "the sol as grown", 300, every=3)
+        counts.append(int(str(system.sql("select count(*) from silver.fact_photos where sol = 4681")[0][0])))
+    assert 0 < counts[0] < counts[1] < counts[2]
+    assert asked_for(system, 4681, "Curiosity") == 3
