@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -411,6 +414,32 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     read = later.reads("ingestion_planning")
     assert {"ingestion_planning", "sol_cameras", "fact_photos", "stg_nasa__manifests", "ref_cameras"} <= read
     assert read.isdisjoint({"fact_path", "rover_summary", "photo_counts"})
+
+
+_QUIET = """
+import sys
+from pathlib import Path
+from mm_jobs.common.log import Log
+from mm_jobs.transform.dbt import Dbt
+project, work = map(Path, sys.argv[1:])
+dbt = Dbt(project, work, {}, "MARS", Log("transform"), query_tag="quiet")
+assert dbt.prepare()
+Path(work / "page.html").write_bytes(dbt.page())
+"""
+
+
+@pytest.mark.usefixtures("published")
+def test_a_page_is_made_by_a_process_that_has_run_no_model(tmp_path: Path, server: Warehouse) -> None:
+    """As in a quiet archive, where a page grows old and nothing is to be built."""
+    empty_bronze()
+    _transform(tmp_path / "1", Log("transform", stream=io.StringIO()))
+    command = [sys.executable, "-c", _QUIET, str(_parsed_project(tmp_path)), str(tmp_path / "quiet")]
+    ended = subprocess.run(command, env=os.environ | server.env(), capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    manifest = _inlined((tmp_path / "quiet" / "page.html").read_text(), "manifest")
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    assert len(models) == len(list(DBT.rglob("models/**/*.sql")))
+    assert all(node["compiled_code"] for node in models)
 
 
 @pytest.mark.usefixtures("published")

@@ -122,15 +122,18 @@ class Dbt:
             self._log.debug("dbt.node", node=node.name, kind=node.kind, status=node.status, seconds=node.seconds)
 
     def page(self) -> bytes:
-        """Return dbt's documentation of the project and its tables as one HTML file; takes the catalog's queries only.
+        """Return dbt's documentation of the project and its tables as one HTML file.
 
-        Nothing is compiled for it: what this process ran before left its SQL in the manifest.
+        Everything is compiled for it: this process may have run some models, or none.
 
         Raises:
-            DbtProblem: dbt could not read the catalog, or made no page.
+            DbtProblem: dbt could not compile the project, or read the catalog, or made no page.
         """
         manifest = self._parsed()
-        # dbt puts the manifest's file into the page, and writes that file only where it compiles.
+        compiled = self._dbt("compile", manifest=manifest)
+        if not compiled.success:
+            raise DbtProblem(" ".join(str(compiled.exception or "dbt could not compile the project").split())[:1000])
+        # dbt puts the manifest's file into the page, and writes that file only where it compiles by itself: once more.
         manifest.write(str(self._work / "manifest.json"))
         answer = self._dbt("docs", "generate", "--static", "--no-compile", manifest=manifest)
         page = self._work / "static_index.html"
