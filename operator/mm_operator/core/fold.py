@@ -7,7 +7,7 @@ back-off, so that a restart neither forgets a failure nor hurries a retry.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from mm_contracts.plan import parse_duration
 from mm_contracts.reasons import Reason
@@ -16,6 +16,9 @@ from mm_operator.core.backoff import next_attempt
 from mm_operator.core.observe import Job
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.core.times import parse_time
+
+AFTER_UPGRADE: Final = timedelta(seconds=15)
+"""After a start, before the first dbt run of another image: the upgrade restarts the warehouse too."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,11 @@ def decide_transform(
         return Decision(start="transform", attempt=failures + 1, why="the last run failed")
     last = last_completed(jobs, "transform")
     timer = _timer(last, started_at, settings)
+    if last is not None and last.image != settings.image:
+        # An upgrade: its models are to be there soon, and not when the next photos come. A run finds out what differs.
+        timer = min(timer, started_at + AFTER_UPGRADE)
+        if timer <= now:
+            return Decision(start="transform", why="the last run was of another image")
     if timer <= now:
         return Decision(start="transform", why="a gap's next attempt is due")
     if let_go and not busy:

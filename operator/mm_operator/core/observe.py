@@ -55,6 +55,7 @@ class Job:
     failed_message: str = ""
     spec_json: str = ""
     owner_uid: str = ""
+    image: str = ""
     pods: tuple[Pod, ...] = ()
     log_tail: str | None = field(default=None, compare=False)
 
@@ -116,6 +117,11 @@ def _number(labels: Mapping[str, str], name: str, otherwise: int) -> int:
     return int(text) if text.isascii() and text.isdigit() else otherwise
 
 
+def _image(spec: Mapping[str, Any]) -> str:
+    pod = (spec.get("template") or {}).get("spec") or {}
+    return next((str(container.get("image") or "") for container in pod.get("containers") or ()), "")
+
+
 def job_view(body: Mapping[str, Any], pods: Iterable[Pod] = (), log_tail: str | None = None) -> Job:
     """Return the facts in a Job's API object and its pods."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
@@ -138,6 +144,7 @@ def job_view(body: Mapping[str, Any], pods: Iterable[Pod] = (), log_tail: str | 
         failed_message=(failed or {}).get("message") or "",
         spec_json=(metadata.get("annotations") or {}).get(ANNOTATION_SPEC, ""),
         owner_uid=next((o.get("uid", "") for o in metadata.get("ownerReferences") or ()), ""),
+        image=_image(spec),
         pods=tuple(sorted(pods, key=lambda p: (p.created_at is not None, p.created_at, p.name), reverse=True)),
         log_tail=log_tail,
     )

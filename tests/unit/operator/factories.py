@@ -23,7 +23,7 @@ def seconds(number: float) -> timedelta:
 
 def work(kind: str, state: str = "active", at: float = 0, end: float | None = None, **said: object) -> Job:
     """Return a load, sweep or dbt Job that was created ``at`` seconds after NOW and ended at ``end``."""
-    made = Job(name=f"{kind}-{at}", kind=kind, created_at=NOW + seconds(at))
+    made = Job(name=f"{kind}-{at}", kind=kind, created_at=NOW + seconds(at), image="app:1")
     if state == "active":
         return made
     pods = ()

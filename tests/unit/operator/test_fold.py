@@ -152,6 +152,16 @@ def test_dbt_runs_when_a_gap_s_next_attempt_is_due() -> None:
     assert run(3605, [silent]).start == "transform"
 
 
+def test_an_upgrade_makes_dbt_run_once_its_services_had_time_to_restart() -> None:
+    old = replace(work("transform", "succeeded", at=-600), image="app:0")
+    assert run(1, [old]) == Decision(wake_at=NOW + seconds(15))
+    assert run(15, [old]).start == "transform"
+    assert run(20, [old, work("transform", at=15)]).start is None
+    assert run(60, [old, work("transform", "succeeded", at=15)]).start is None
+    failed = run(30, [old, work("transform", "failed", at=15, reason="TransformError")])
+    assert (failed.start, failed.attempt) == (None, 1)
+
+
 def test_a_due_time_in_the_past_does_not_make_dbt_spin() -> None:
     told = work("transform", "succeeded", at=0, end=10, details={"next_due_at": "2026-01-01T11:00:00Z"})
     assert run(69, [told]).start is None

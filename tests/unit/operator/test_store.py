@@ -30,6 +30,14 @@ def test_an_older_version_never_replaces_a_newer_one() -> None:
     assert store.job("j") is None
 
 
+def test_a_job_is_kept_without_its_template_but_with_its_image() -> None:
+    store = Store()
+    containers = [{"name": "job", "image": "app:1", "command": ["mm-load"]}]
+    store.put("jobs", job("j", 5) | {"spec": {"template": {"spec": {"containers": containers}}}})
+    assert store.job("j").image == "app:1"  # type: ignore[union-attr]
+    assert "mm-load" not in str(store.job_body("j"))
+
+
 def test_a_list_drops_what_is_gone_but_not_what_is_newer_than_it() -> None:
     store = Store()
     for name, version in (("gone", 3), ("kept", 4), ("born-later", 9)):
