@@ -13,6 +13,7 @@ from mm_contracts.connections import check_key, warehouse_arguments
 from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
+from mm_jobs.common.env import redact
 
 _LOGIN_SECONDS: Final = 30
 _ANSWER_SECONDS: Final = 600
@@ -114,7 +115,7 @@ def _errors(doing: str) -> Iterator[None]:
         yield
     except (errors.Error, OSError) as error:
         state = str(getattr(error, "sqlstate", None) or "")
-        said = " ".join(str(getattr(error, "msg", None) or error).split())[:500]
+        said = redact(" ".join(str(getattr(error, "msg", None) or error).split()))[:500]
         if state.startswith(_DATA_EXCEPTION) and state != _UNSPECIFIC:
             raise DataError(said) from None
         message = f"could not {doing}: {said}"

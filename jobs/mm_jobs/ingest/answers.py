@@ -7,6 +7,7 @@ from typing import Any
 
 from mm_contracts.reasons import Reason
 
+from mm_jobs.common.env import redact
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.retrying import DEFAULT_RETRY_AFTER, retry_after
 
@@ -87,9 +88,10 @@ def _said(content: dict[str, Any] | None, body: bytes) -> str:
         if isinstance(value, dict):
             value = value.get("message") or value.get("code")
         if isinstance(value, str) and value:
-            return value[:_EXCERPT]
+            return redact(value)[:_EXCERPT]
     return _excerpt(body) or "no body"
 
 
 def _excerpt(body: bytes) -> str:
-    return " ".join(body[: _EXCERPT * 2].decode("utf-8", "replace").split())[:_EXCERPT]
+    # Hidden before it is cut: half a secret is not recognized.
+    return redact(" ".join(body[: _EXCERPT * 20].decode("utf-8", "replace").split()))[:_EXCERPT]

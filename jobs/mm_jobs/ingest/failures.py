@@ -2,17 +2,23 @@
 
 from mm_contracts.reasons import ExitCode, Reason
 
+from mm_jobs.common.env import redact
+
 SOURCE_WIDE = frozenset({Reason.RATE_LIMITED, Reason.UNAUTHORIZED, Reason.CONFIG_ERROR, Reason.GATE_UNREACHABLE})
 """Reasons that say nothing about the sol that was asked for: every other request would have failed too."""
 
 
 class SourceFailure(Exception):
-    """A request that ended without a usable answer: a reason of the stable list, a sentence, and when to ask again."""
+    """A request that ended without a usable answer: a reason of the stable list, a sentence, and when to ask again.
+
+    Secrets are hidden in the sentence at once: a source may repeat what it was asked with, and the sentence goes into
+    the object and from there into the warehouse.
+    """
 
     def __init__(
         self, reason: Reason, message: str, *, retry_after: float | None = None, status: int | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(redact(message))
         self.reason = reason
         self.retry_after = retry_after
         """Seconds after which the source said (or the gate says) that asking again can help."""

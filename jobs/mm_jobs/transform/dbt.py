@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import yaml
 
+from mm_jobs.common.env import redact
 from mm_jobs.common.log import Log
 
 PARSE_STATE: Final = "partial_parse.msgpack"
@@ -223,7 +224,7 @@ def _node_result(result: Any) -> NodeResult:
         name=str(result.node.name),
         kind=str(getattr(result.node.resource_type, "value", result.node.resource_type)),
         status=str(getattr(result.status, "value", result.status)),
-        message=" ".join(str(result.message or "").split()),
+        message=redact(" ".join(str(result.message or "").split())),
         seconds=float(result.execution_time or 0.0),
     )
 

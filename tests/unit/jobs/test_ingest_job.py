@@ -162,6 +162,24 @@ def test_one_bad_sol_is_a_failure_on_record_and_stops_no_other(
     assert written(store)["photo_count"] == 5
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        json_reply({"error": "Rover not found: /photos?sol=1&api_key=the-secret-key"}, 404),
+        Reply(404, b"<html>" + b"x" * 148 + b" the-secret-key"),  # would be cut in the middle of the key
+    ],
+)
+def test_a_key_that_a_source_repeats_stays_out_of_the_object(
+    run: Run, source: ScriptedSource, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, echo: Reply
+) -> None:
+    monkeypatch.setenv("SOURCE_API_KEY", "the-secret-key")
+    serve(source, 0, 2, sol1=echo)
+    with pytest.raises(JobError) as caught:
+        run("0-2")
+    assert statuses(store)[1][0] == "failed"
+    assert "the-s" not in json.dumps(written(store)) + str(caught.value) + str(caught.value.counts)
+
+
 def test_a_failure_that_can_pass_makes_the_batch_worth_another_try(run: Run, source: ScriptedSource) -> None:
     serve(source, 0, sol1=GONE, sol2=Reply(500))
     with pytest.raises(JobError) as caught:
