@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from mm_contracts.plan import ANNOTATION_TRACE, GROUP, KIND, LABEL_FINISHED, LABEL_KIND, VERSION
 
-from mm_operator.core.observe import Job, Pod, job_view, pod_view
+from mm_operator.core.observe import Job, Pod, image_of, job_view, pod_view
 
 Kind = Literal["plans", "jobs", "pods"]
 Body = dict[str, Any]
@@ -29,17 +29,12 @@ def version_of(body: Body) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _containers(job_spec: Body) -> list[Body]:
-    pod = (job_spec.get("template") or {}).get("spec") or {}
-    return list(pod.get("containers") or ())
-
-
 def _slim(kind: Kind, body: Body) -> Body:
     metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
     if kind == "jobs":
         whole = body.get("spec") or {}
-        images = [{"image": one.get("image")} for one in _containers(whole)]
-        spec = {"suspend": whole.get("suspend"), "template": {"spec": {"containers": images}}}
+        containers = [{"image": image_of(whole)}]
+        spec = {"suspend": whole.get("suspend"), "template": {"spec": {"containers": containers}}}
         return {"metadata": metadata, "spec": spec, "status": body.get("status") or {}, **_JOB}
     if kind == "pods":
         return {"metadata": metadata, "status": body.get("status") or {}}
@@ -131,7 +126,7 @@ class Store:
         return [job for job in found if job is not None and job.kind in kinds]
 
     def job_body(self, name: str) -> Body | None:
-        """Return a Job's API object, of its template the images only, or None."""
+        """Return a Job's API object, of its template the image only, or None."""
         return self._objects["jobs"].get(name)
 
     def job_uid(self, name: str) -> str:

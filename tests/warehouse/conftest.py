@@ -10,6 +10,7 @@ import pytest
 import snowflake.connector
 
 from tests.warehouse.server import Sql, Warehouse
+from tests.warehouse.transforms import Published, publishing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,6 +48,20 @@ def new_warehouse(tmp_path: Path) -> Iterator[Callable[..., Warehouse]]:
     yield make
     for server in servers:
         _end(server)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A server for the tests of one file, which begin with nothing in it."""
+    running = Warehouse(tmp_path_factory.mktemp("server")).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
+    """Where the schedules of this file's transform runs go."""
+    return publishing(monkeypatch, server)
 
 
 @pytest.fixture

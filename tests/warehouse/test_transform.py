@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,29 +25,15 @@ from tests.warehouse.loads import (
     load,
     manifest_key,
 )
-from tests.warehouse.server import Warehouse
 from tests.warehouse.transforms import (
     DBT,
     SOLS,
     Published,
     manifest_of_spirit,
     no_limit,
-    publishing,
     sols_of_spirit,
     transform,
 )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    running = Warehouse(tmp_path_factory.mktemp("transform-warehouse")).start()
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
-    return publishing(monkeypatch, server)
 
 
 def test_gaps_are_asked_for_once_until_they_are_closed(published: Published, tmp_path: Path) -> None:
@@ -163,6 +148,15 @@ def test_a_lost_table_of_bronze_is_waited_for_and_its_photos_are_not_asked_for_a
     assert published.take() == []
 
 
+def _two_sols_built(work: Path, log: Log) -> None:
+    """Two of the three promised sols, loaded and built."""
+    empty_bronze()
+    bucket = MemoryBucket()
+    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), manifest_of_spirit()))
+    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), sols_of_spirit(1, 2)))
+    transform(work, log)
+
+
 def _replace(path: Path, changes: dict[str, str]) -> None:
     text = path.read_text()
     for old, new in changes.items():
@@ -188,11 +182,7 @@ def _upgrade(directory: Path) -> Path:
 
 def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: Published, tmp_path: Path) -> None:
     log = Log("transform", stream=io.StringIO())
-    empty_bronze()
-    bucket = MemoryBucket()
-    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), manifest_of_spirit()))
-    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), sols_of_spirit(1, 2)))
-    transform(tmp_path / "1", log)
+    _two_sols_built(tmp_path / "1", log)
     transform(tmp_path / "2", log, project=_upgrade(tmp_path))
     with Client(query_tag="test") as warehouse:
         rows = warehouse.run("select SOL, PHOTOS, LAST_PHOTO_ID from SILVER.SOL_CAMERAS order by SOL")
@@ -202,11 +192,7 @@ def test_an_upgrade_whose_models_have_other_columns_builds_them_anew(published: 
 
 def test_a_roll_back_after_a_failed_upgrade_leaves_nothing_of_it(published: Published, tmp_path: Path) -> None:
     log = Log("transform", stream=io.StringIO())
-    empty_bronze()
-    bucket = MemoryBucket()
-    load(bucket, Topic(), log, bucket.put(manifest_key("Spirit"), manifest_of_spirit()))
-    load(bucket, Topic(), log, bucket.put(key_of("Spirit", 1, 2), sols_of_spirit(1, 2)))
-    transform(tmp_path / "1", log)
+    _two_sols_built(tmp_path / "1", log)
     upgrade = _upgrade(tmp_path)
     path = upgrade / "models/silver/fact_path.sql"
     path.write_text(path.read_text().replace("select", "selec", 1))

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,24 +35,10 @@ from tests.warehouse.server import Warehouse
 from tests.warehouse.transforms import (
     DBT,
     VARIABLES,
-    Published,
     manifest_of_spirit,
-    publishing,
     sols_of_spirit,
     transform,
 )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    running = Warehouse(tmp_path_factory.mktemp("transform-warehouse")).start()
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch, server: Warehouse) -> Published:
-    return publishing(monkeypatch, server)
 
 
 class Pages:

@@ -131,9 +131,8 @@ class Dbt:
             DbtProblem: dbt could not compile the project, or read the catalog, or made no page.
         """
         manifest = self._parsed()
-        compiled = self._dbt("compile", manifest=manifest)
-        if not compiled.success:
-            raise DbtProblem(" ".join(str(compiled.exception or "dbt could not compile the project").split())[:1000])
+        if failed := failures(self.invoke("compile")):
+            raise DbtProblem(f"dbt could not compile {failed[0].name}: {failed[0].message}"[:1000])
         # dbt puts the manifest's file into the page, and writes that file only where it compiles by itself: once more.
         manifest.write(str(self._work / "manifest.json"))
         answer = self._dbt("docs", "generate", "--static", "--no-compile", manifest=manifest)
@@ -163,13 +162,14 @@ class Dbt:
         return frozenset(str(manifest.nodes[key].name) for key in found)
 
     def _parsed(self) -> Any:
-        """Return the project's manifest; dbt parses it where the saved state cannot be used. Raises DbtProblem."""
+        """Return the project's manifest; parsed once, where the saved state cannot be used. Raises DbtProblem."""
         if not self._prepared:
             self.prepare()
-        manifest = self._manifest or self._dbt("parse").result
-        if manifest is None:
+        if self._manifest is None:
+            self._manifest = self._dbt("parse").result
+        if self._manifest is None:
             raise DbtProblem("dbt could not parse the project")
-        return manifest
+        return self._manifest
 
     def fingerprint(self) -> str:
         """Return a hash of the models: the project's files and dbt's version.

@@ -117,7 +117,8 @@ def _number(labels: Mapping[str, str], name: str, otherwise: int) -> int:
     return int(text) if text.isascii() and text.isdigit() else otherwise
 
 
-def _image(spec: Mapping[str, Any]) -> str:
+def image_of(spec: Mapping[str, Any]) -> str:
+    """Return the image of a Job's container, from the Job's spec; empty where it has none."""
     pod = (spec.get("template") or {}).get("spec") or {}
     return next((str(container.get("image") or "") for container in pod.get("containers") or ()), "")
 
@@ -144,7 +145,7 @@ def job_view(body: Mapping[str, Any], pods: Iterable[Pod] = (), log_tail: str | 
         failed_message=(failed or {}).get("message") or "",
         spec_json=(metadata.get("annotations") or {}).get(ANNOTATION_SPEC, ""),
         owner_uid=next((o.get("uid", "") for o in metadata.get("ownerReferences") or ()), ""),
-        image=_image(spec),
+        image=image_of(spec),
         pods=tuple(sorted(pods, key=lambda p: (p.created_at is not None, p.created_at, p.name), reverse=True)),
         log_tail=log_tail,
     )
