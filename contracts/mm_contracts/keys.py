@@ -10,6 +10,8 @@ MANIFESTS: Final = "manifests"
 DATASETS: Final = (PHOTOS, COORDINATES, MANIFESTS)
 DOCS_PAGE: Final = "docs/index.html"
 """The page that describes the models: written by transform Jobs, read by its server, no data of the archive."""
+WORK_PREFIX: Final = "work/"
+"""What Jobs keep for each other, pages of unfinished sols and manifests: no data of the archive, and without events."""
 
 _STAMP = r"[0-9]{8}T[0-9]{6}Z(?:-[0-9a-z]+)?"
 _PHOTOS = re.compile(rf"^photos/([a-z]+)/mars_rover_photos_batch_sol_([0-9]+)_to_([0-9]+)_({_STAMP})\.json$")
@@ -39,6 +41,11 @@ def plan_stamp(creation_timestamp: str, uid: str) -> str:
 def photos_key(rover: str, first_sol: int, last_sol: int, stamp: str) -> str:
     """Return the key of a photo batch of sols ``first_sol``..``last_sol`` (its smallest and largest sol)."""
     return f"photos/{rover.lower()}/mars_rover_photos_batch_sol_{first_sol}_to_{last_sol}_{stamp}.json"
+
+
+def work_key(*parts: str) -> str:
+    """Return the key of something that Jobs keep for each other: ``work_key("parts", key)`` of a batch's pages."""
+    return WORK_PREFIX + "/".join(parts)
 
 
 def dataset_key(dataset: str, rover: str, stamp: str) -> str:

@@ -119,7 +119,7 @@ class Controller:
             _count_ends(new)
             refused = False
             for action in outcome.actions:
-                refused = not await self._act(action, plan, source) or refused
+                refused = not await self._act(action, plan) or refused
             await self._follow_up(name, outcome, now, refused)
         if before != after:
             self._wake_waiting()
@@ -175,10 +175,10 @@ class Controller:
         times = [outcome.look_again, now + timedelta(seconds=REFUSED_SECONDS) if refused else None]
         self._queue.add_at(name, min((when for when in times if when), default=None))
 
-    async def _act(self, action: Action, plan: Plan, source: str) -> bool:
+    async def _act(self, action: Action, plan: Plan) -> bool:
         """Do one thing. Returns False where the API refused a Job for now."""
         if isinstance(action, CreateJob):
-            return await self._create(action, plan, source)
+            return await self._create(action, plan)
         if isinstance(action, DeleteJob):
             log.info("deleting Job %s: %s", action.name, action.why, extra={"plan": plan.name})
             await self._kube.delete("jobs", action.name, self._store.job_uid(action.name))
@@ -186,7 +186,7 @@ class Controller:
             self._store.put("jobs", await self._kube.patch("jobs", action.name, {"spec": {"suspend": action.suspend}}))
         return True
 
-    async def _create(self, action: CreateJob, plan: Plan, source: str) -> bool:
+    async def _create(self, action: CreateJob, plan: Plan) -> bool:
         batch = BatchSpec(
             plan=plan.name,
             batch=action.batch.index,
@@ -194,7 +194,8 @@ class Controller:
             dataset=plan.spec.dataset,
             rover=action.batch.rover,
             sols=action.batch.text,
-            source=source,
+            # Each rover has its own order of sources where the plan names none.
+            source=self._sources.pick(plan.spec.source, action.batch.rover, plan.spec.dataset)[0],
             stamp=plan_stamp(plan.created_at, plan.uid),
             trace_id=plan.trace_id,
         )

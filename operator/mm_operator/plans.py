@@ -39,7 +39,7 @@ def read_plan(body: Mapping[str, Any], status: PlanStatus, sources: Sources) -> 
     metadata = body["metadata"]
     notes = metadata.get("annotations") or {}
     spec = PlanSpec.model_validate(body["spec"])
-    source, _ = sources.pick(spec.source)
+    source, _ = sources.pick(spec.source, spec.rovers[0].name, spec.dataset)
     rejected = notes.get(ANNOTATION_REJECTED, "0")
     plan = Plan(
         name=metadata["name"],

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, NoReturn, Protocol
 
-from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, PhotosDocument, Provenance
+from mm_contracts.documents import Budget, CoordinatesDocument, ManifestsDocument, PhotosDocument, Provenance
 from mm_contracts.keys import COORDINATES, MANIFESTS, dataset_key, photos_key
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.sols import format_sols
@@ -39,7 +39,7 @@ def run(batch: Batch, settings: SourceSettings, client: SourceClient, store: Sto
     if settings.rovers and batch.rover not in settings.rovers:
         message = f"source {settings.name} has no rover {batch.rover}: it has {', '.join(settings.rovers)}"
         raise JobError(ExitCode.BAD_ARGUMENTS, Reason.BAD_ARGUMENTS, message)
-    writer = _Writer(batch, settings.name, client, store, log)
+    writer = _Writer(batch, settings, client, store, log)
     try:
         if batch.dataset == MANIFESTS:
             manifest = source_of(settings, client).manifest(batch.rover)
@@ -88,9 +88,9 @@ def _former(batch: Batch, store: Store, log: Log) -> dict[int, Former]:
 class _Writer:
     """Writes the batch's object and makes the counts of its last word."""
 
-    def __init__(self, batch: Batch, source: str, client: SourceClient, store: Store, log: Log) -> None:
+    def __init__(self, batch: Batch, settings: SourceSettings, client: SourceClient, store: Store, log: Log) -> None:
         self._batch = batch
-        self._source = source
+        self._settings = settings
         self._client = client
         self._store = store
         self._log = log
@@ -98,14 +98,22 @@ class _Writer:
     def manifests(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Write a manifest's object."""
         key = dataset_key(MANIFESTS, self._batch.rover, self._batch.stamp)
-        self._put(key, ManifestsDocument(**self._provenance(key), manifests=[manifest]))
+        self._put(key, ManifestsDocument(**self._provenance(key), manifests=[manifest], set_aside=[]))
         return self._counts() | {"sols": len(manifest["photos"]), "details": {"key": key}}
 
     def coordinates(self, features: list[dict[str, Any]]) -> dict[str, Any]:
         """Write the object of a rover's drives."""
         key = dataset_key(COORDINATES, self._batch.rover, self._batch.stamp)
         self._put(
-            key, CoordinatesDocument(**self._provenance(key), coordinate_count=len(features), coordinates=features)
+            key,
+            CoordinatesDocument(
+                **self._provenance(key),
+                coordinate_count=len(features),
+                coordinates=features,
+                places=[],
+                layers=[],
+                set_aside=[],
+            ),
         )
         return self._counts() | {"details": {"key": key, "drives": len(features)}}
 
@@ -143,12 +151,15 @@ class _Writer:
         return Provenance(
             filename=key.rpartition("/")[2],
             rover_name=self._batch.rover,
-            source=self._source,
+            source=self._settings.name,
+            source_kind=self._settings.kind,
             plan=self._batch.plan,
             batch=self._batch.batch,
             attempt=self._batch.attempt,
             trace_id=self._batch.trace_id,
             ingestion_date=rfc3339(datetime.now(UTC)),
+            requests=self._client.requests,
+            budget=Budget(limit=None, remaining=None, reset_at=None),
         )
 
     def _counts(self) -> dict[str, Any]:

@@ -102,4 +102,5 @@ def _outcome(
         received_cameras=list(cameras),
         requested_at=asked.at,
         earlier=history(asked.former),
+        set_aside=[],
     )

@@ -56,7 +56,7 @@ def former_sols(document: dict[str, Any] | None) -> dict[int, Former]:
         by_sol.setdefault(photo["sol"], []).append(photo)
     found = {}
     for entry in document.get("sols", []):
-        outcome: SolOutcome = {"attempt": document["attempt"], "earlier": []} | entry
+        outcome: SolOutcome = {"attempt": document["attempt"], "earlier": [], "set_aside": []} | entry
         photos = by_sol.get(outcome["sol"], [])
         complete = outcome["status"] == "complete" and len(photos) == outcome["received_photos"]
         found[outcome["sol"]] = Former(outcome, photos if complete else None)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from mm_contracts.batch import LoadSpec, ObjectRef
-from mm_contracts.keys import DOCS_PAGE
+from mm_contracts.keys import DOCS_PAGE, WORK_PREFIX
 from mm_contracts.messages import LoadedObject
 from mm_contracts.reasons import ExitCode, Reason
 
@@ -114,8 +114,13 @@ class Load:
         if not self._spec.sweep:
             found = list(self._spec.objects)
         else:
-            # The page that describes the models lies in the bucket too: it is nothing to load and nothing to warn of.
-            found = [ObjectRef(key=key, etag=etag) for key, etag, _ in self._store.list() if key != DOCS_PAGE]
+            # The page that describes the models and what Jobs keep for each other lie in the bucket too: they are
+            # nothing to load and nothing to warn of.
+            found = [
+                ObjectRef(key=key, etag=etag)
+                for key, etag, _ in self._store.list()
+                if key != DOCS_PAGE and not key.startswith(WORK_PREFIX)
+            ]
         ours = [item for item in found if key_problem(item.key) is None]
         if len(ours) < len(found):
             self._log.warning("not_ours", objects=len(found) - len(ours), example=_first_other(found, ours))

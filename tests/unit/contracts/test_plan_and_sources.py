@@ -92,6 +92,64 @@ def test_wrong_sources_are_refused(change: dict[str, object]) -> None:
         Sources.model_validate(SOURCES | change)
 
 
+@pytest.mark.parametrize(
+    ("source", "limit", "page"),
+    [
+        ({"baseUrl": "https://api.nasa.gov/mars-photos/api/v1/"}, 1_000, None),
+        ({"baseUrl": "https://mirror.example/api/v1", "requestsPerHour": 7}, 7, None),
+        ({"kind": "marsvista-v2", "baseUrl": "https://api.marsvista.dev/api/v2"}, 10_000, 100),
+        ({"kind": "marsvista-v1", "baseUrl": "https://x.example", "requestsPerHour": None, "pageSize": 25}, None, 25),
+        ({"kind": "msl-raw", "base_url": "https://x.example", "page_size": None}, None, 200),
+    ],
+)
+def test_what_is_left_out_is_what_the_source_publishes(
+    source: dict[str, object], limit: int | None, page: int | None
+) -> None:
+    read = Sources.model_validate({"default": "s", "sources": {"s": source}}).sources["s"]
+    assert (read.requests_per_hour, read.page_size) == (limit, page)
+    assert not read.base_url.endswith("/")
+    # What one process writes, another reads as the same.
+    assert type(read).model_validate_json(read.model_dump_json(by_alias=True)) == read
+
+
+SEVERAL = {
+    "default": "mirror",
+    "sources": {
+        "mirror": {"baseUrl": "http://mirror.example"},
+        "raw": {"kind": "msl-raw", "baseUrl": "http://raw.example"},
+        "maps": {"kind": "mmgis", "baseUrl": "http://maps.example"},
+    },
+    "rovers": {"curiosity": ["maps", "raw", "mirror"]},
+}
+
+
+def test_each_rover_has_its_own_order_of_sources() -> None:
+    sources = Sources.model_validate(SEVERAL)
+    assert sources.ordered("Curiosity", "photos") == ["raw", "mirror"]
+    assert sources.pick("", "Curiosity", "photos")[0] == "raw"
+    assert sources.pick("", "Curiosity", "coordinates")[0] == "maps"
+    assert sources.pick("mirror", "Curiosity", "photos")[0] == "mirror"
+    assert sources.pick("", "Spirit", "photos")[0] == "mirror"
+    assert sources.ordered("Spirit", "coordinates") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rovers": {"Curiosity": ["nobody"]}}, "names 'nobody', which is not among"),
+        ({"rovers": {"Zhurong": ["raw"]}}, "unknown rover"),
+        ({"sources": SEVERAL["sources"] | {"RAW": {"baseUrl": "http://x.example"}}}, "SOURCE_API_KEY_RAW"),  # type: ignore[operator]
+        ({"sources": {"mirror": {"kind": "msl-raw", "baseUrl": "http://x.example", "rovers": ["Spirit"]}}}, "Spirit"),
+        ({"sources": {"mirror": {"baseUrl": "ftp://x.example"}}}, "baseUrl"),
+        ({"sources": {"mirror": {"baseUrl": "http://x.example", "requestPerHour": 3}}}, "requestPerHour"),
+        ({"contact": "me@x.example\r\nX-Evil: 1"}, "printable ASCII"),
+    ],
+)
+def test_sources_that_contradict_themselves_are_refused_in_a_sentence(change: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Sources.model_validate(SEVERAL | {"rovers": {}} | change)
+
+
 def test_the_gate_s_paths_and_bounds() -> None:
     assert (permit_path("s"), closure_path("s")) == ("/v1/sources/s/permits", "/v1/sources/s/closures")
     for seconds in (0, -1, 10**6):

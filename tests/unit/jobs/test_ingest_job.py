@@ -109,8 +109,8 @@ def test_a_batch_becomes_one_object_that_says_what_made_it(
     assert parse_key(key).sols == (0, 5)
     assert stored.metadata == {"trace-id": "a" * 32, "plan": "the-plan", "batch": "7"}
     document = written(store)
-    assert set(document) == PhotosDocument.__required_keys__
-    assert all(set(sol) == SolOutcome.__required_keys__ for sol in document["sols"])
+    assert set(document) == set(PhotosDocument.__annotations__)
+    assert all(set(sol) == set(SolOutcome.__annotations__) for sol in document["sols"])
     assert (document["sol_start"], document["sol_end"], document["photo_count"]) == (0, 5, 7)
     assert [p["sol"] for p in document["photos"]] == [0, 0, 1, 2, 2, 2, 4]
     assert (document["plan"], document["batch"], document["attempt"], document["source"]) == ("the-plan", 7, 1, "nasa")
@@ -228,7 +228,7 @@ def test_a_retry_asks_only_for_what_an_earlier_attempt_did_not_bring(
         sol["sol"]: [(a["attempt"], a["status"]) for a in [*sol["earlier"], sol]] for sol in written(store)["sols"]
     }
     assert on_record == {0: [(1, "complete")], 1: [(1, "failed"), (2, "complete")], 2: [(1, "complete")]}
-    assert set(written(store)["sols"][1]["earlier"][0]) == Attempt.__required_keys__
+    assert set(written(store)["sols"][1]["earlier"][0]) == set(Attempt.__annotations__)
     assert written(store)["sols"][1]["earlier"][0]["reason"] == "SourceError"
 
 
@@ -301,7 +301,7 @@ def test_a_manifest_object(run: Run, store: MemoryStore) -> None:
     counts = run("", dataset="manifests")
     ((key, _),) = store.objects.items()
     assert key == "manifests/curiosity/mars_rover_manifests_batch_20260102T030405Z-1a2b3c4d.json"
-    assert set(written(store)) == ManifestsDocument.__required_keys__
+    assert set(written(store)) == set(ManifestsDocument.__annotations__)
     assert written(store)["manifests"] == [MANIFEST]
     assert counts["sols"] == 4
 
@@ -309,7 +309,7 @@ def test_a_manifest_object(run: Run, store: MemoryStore) -> None:
 def test_a_coordinates_object(run: Run, source: ScriptedSource, store: MemoryStore) -> None:
     source.on("/traverse", json_reply({"features": [{"geometry": {}, "properties": {"Length": 1.5}}]}))
     run("", dataset="coordinates")
-    assert set(written(store)) == CoordinatesDocument.__required_keys__
+    assert set(written(store)) == set(CoordinatesDocument.__annotations__)
     assert written(store)["coordinates"][0]["rover_name"] == "Curiosity"
     assert written(store)["coordinate_count"] == 1
 
