@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from mm_contracts import connections
 from mm_contracts.sources import Sources
 from pydantic import ValidationError
 
@@ -55,20 +56,12 @@ def load_sources() -> Sources:
         raise ConfigError(_sentence(path, error)) from None
 
 
-def kafka_settings() -> dict[str, str]:
-    """Return librdkafka's connection settings from the environment. Raises ConfigError where there is no server."""
-    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if not servers:
-        raise ConfigError("KAFKA_BOOTSTRAP_SERVERS is not set: give it as host:port[,host:port]")
-    names = {
-        "KAFKA_SECURITY_PROTOCOL": "security.protocol",
-        "KAFKA_SASL_MECHANISM": "sasl.mechanism",
-        "KAFKA_SASL_USERNAME": "sasl.username",
-        "KAFKA_SASL_PASSWORD": "sasl.password",
-        "KAFKA_SSL_CA_LOCATION": "ssl.ca.location",
-    }
-    given = {key: value for variable, key in names.items() if (value := os.environ.get(variable))}
-    return {"bootstrap.servers": servers, **given}
+def kafka_settings() -> dict[str, Any]:
+    """Return librdkafka's connection settings from the environment. Raises ConfigError."""
+    try:
+        return connections.kafka_settings(os.environ)
+    except connections.SettingsError as error:
+        raise ConfigError(str(error)) from None
 
 
 def operator_port() -> int:

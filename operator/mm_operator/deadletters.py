@@ -81,7 +81,7 @@ def _is_too_large(error: KafkaException) -> bool:
 class DeadLetters:
     """Puts messages that cannot be used on their dead-letter topic."""
 
-    def __init__(self, connection: dict[str, str]) -> None:
+    def __init__(self, connection: dict[str, Any]) -> None:
         self._connection = connection
         self._producer: Producer | None = None
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from mm_contracts.reasons import DeadLetterReason
 
@@ -19,7 +20,7 @@ Handler = Callable[[Message], Awaitable[None]]
 class Intake:
     """Readers of topics, and the queues between their threads and the handlers."""
 
-    def __init__(self, connection: dict[str, str], dead_letters: DeadLetters, health: Health) -> None:
+    def __init__(self, connection: dict[str, Any], dead_letters: DeadLetters, health: Health) -> None:
         self._connection, self._dead_letters, self._health = connection, dead_letters, health
         self._readers: dict[str, TopicReader] = {}
 

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import sys
+from typing import Any
 
 from mm_contracts.sources import Sources
 
@@ -16,7 +17,7 @@ from mm_operator.process import Operator, PartEnded
 log = logging.getLogger(__name__)
 
 
-async def _run(settings: OperatorSettings, sources: Sources, kafka: dict[str, str], port: int) -> None:
+async def _run(settings: OperatorSettings, sources: Sources, kafka: dict[str, Any], port: int) -> None:
     await Operator(settings, sources, kafka).run(port)
 
 

@@ -45,7 +45,7 @@ class PartEnded(RuntimeError):
 class Operator:
     """All parts of one process."""
 
-    def __init__(self, settings: OperatorSettings, sources: Sources, kafka: dict[str, str]) -> None:
+    def __init__(self, settings: OperatorSettings, sources: Sources, kafka: dict[str, Any]) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()

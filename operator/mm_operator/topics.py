@@ -66,7 +66,7 @@ class TopicReader:
     def __init__(
         self,
         topic: str,
-        connection: dict[str, str],
+        connection: dict[str, Any],
         loop: asyncio.AbstractEventLoop,
         deliver: Callable[[Message], None],
         recovered: Callable[[str], None],

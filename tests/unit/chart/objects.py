@@ -1,5 +1,6 @@
 """Pure helpers to look at rendered objects."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,3 +38,37 @@ def matches(selector: Object, labels: dict[str, str]) -> bool:
         if labels.get(term["key"]) not in term["values"]:
             return False
     return True
+
+
+def environment(objects: list[Object], container: Object, secrets: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return the variables of a container as a kubelet would set them; fieldRefs are left out.
+
+    Args:
+        objects: what the chart renders: its ConfigMaps and Secrets are looked up here.
+        container: has ``env`` and ``envFrom``.
+        secrets: Secrets that others make, as text by key. A reference to any other object is an error.
+    """
+
+    def data(kind: str, name: str) -> dict[str, str]:
+        if kind == "Secret" and name in secrets:
+            return secrets[name]
+        found: dict[str, str] = named(objects, kind, name)["data"]
+        if kind == "Secret":
+            return {key: base64.b64decode(value).decode() for key, value in found.items()}
+        return found
+
+    env: dict[str, str] = {}
+    for one in container.get("envFrom", []):
+        if "configMapRef" in one:
+            env |= data("ConfigMap", one["configMapRef"]["name"])
+        else:
+            env |= data("Secret", one["secretRef"]["name"])
+    for one in container.get("env", []):
+        if "value" in one:
+            env[one["name"]] = one["value"]
+        elif "secretKeyRef" in one["valueFrom"]:
+            reference = one["valueFrom"]["secretKeyRef"]
+            held = data("Secret", reference["name"])
+            if reference["key"] in held or not reference.get("optional"):
+                env[one["name"]] = held[reference["key"]]
+    return env

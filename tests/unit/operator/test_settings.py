@@ -51,14 +51,6 @@ def test_missing_files_and_variables_say_what_to_set(monkeypatch: pytest.MonkeyP
         operator_port()
 
 
-def test_kafka_s_security_reaches_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "k:9092")
-    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
-    monkeypatch.setenv("KAFKA_SASL_USERNAME", "u")
-    found = kafka_settings()
-    assert found == {"bootstrap.servers": "k:9092", "security.protocol": "SASL_SSL", "sasl.username": "u"}
-
-
 def models(model: type[BaseModel]) -> list[type[BaseModel]]:
     found = [model]
     for field in model.model_fields.values():
