@@ -117,6 +117,20 @@ _SPECS: dict[str, _Spec] = {
         "a whole number, 0 or more",
         "requests of DEMO_KEY in any day, per address",
     ),
+    "vista_per_hour": (
+        "SIM_MARSVISTA_PER_HOUR",
+        "10000",
+        _count,
+        "a whole number, 0 or more",
+        "requests of one key to marsvista in any hour; 0: no limit and no headers",
+    ),
+    "vista_per_day": (
+        "SIM_MARSVISTA_PER_DAY",
+        "100000",
+        _count,
+        "a whole number, 0 or more",
+        "requests of one key to marsvista in any day; 0: no limit and no headers",
+    ),
     "manifest_lag_hours": (
         "SIM_MANIFEST_LAG_HOURS",
         "0",
@@ -136,14 +150,14 @@ _SPECS: dict[str, _Spec] = {
         "",
         str,
         "a scheme and host",
-        "replaces scheme and host of img_src, to fetch images from here",
+        "replaces scheme and host of image addresses, to fetch images from here",
     ),
     "captures_dir": (
         "SIM_CAPTURES_DIR",
         "",
         str,
         "a folder",
-        "recorded photos answers (*.json) served in place of generated sols",
+        "recorded answers (*.json, also in folders of it) served in place of generated ones",
     ),
     "faults": (
         "SIM_FAULTS",
@@ -197,6 +211,8 @@ class Settings:
     rate_limit: int = 100_000
     demo_key_per_hour: int = 30
     demo_key_per_day: int = 50
+    vista_per_hour: int = 10_000
+    vista_per_day: int = 100_000
     manifest_lag_hours: float = 0.0
     rover_shape: str = "short"
     image_base: str = ""

@@ -5,7 +5,7 @@ Later sols never change earlier ones: a history up to sol 2000 begins with the h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mm_simulator.core.facts import CAMERA_ID, ROVERS
@@ -46,6 +46,14 @@ class SolPlan(NamedTuple):
     def total(self) -> int:
         """Photos of the sol."""
         return sum(count for _, count in self.cells)
+
+
+class GivenSol(NamedTuple):
+    """One sol of a manifest that was given in place of the drawn history."""
+
+    sol: int
+    total: int
+    cameras: tuple[str, ...]
 
 
 def _cells(counts: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
@@ -169,11 +177,33 @@ def _sum(rows: Mapping[int, SolPlan], first: int, last: int) -> int:
     return sum(plan.total for sol, plan in rows.items() if first <= sol <= last)
 
 
-def build(rand: Rand, last_sol: Mapping[str, int]) -> dict[str, list[SolPlan]]:
-    """Every rover's sols with photos, ascending; those of active rovers up to ``last_sol``."""
-    return {
+def _given(rand: Rand, rover: str, rows: Iterable[GivenSol]) -> list[SolPlan]:
+    """A rover's sols as a manifest tells them; how each sol's photos divide over its cameras is drawn."""
+    plans = []
+    for row in rows:
+        known = _known(rover, row.sol)
+        if known is None or known.total != row.total:
+            known = SolPlan(
+                row.sol, _cells(split(rand, rover, row.sol, row.total, named_groups(rover, row.cameras), {}))
+            )
+        plans.append(known)
+    return plans
+
+
+def build(
+    rand: Rand, last_sol: Mapping[str, int], given: Mapping[str, Sequence[GivenSol]] | None = None
+) -> dict[str, list[SolPlan]]:
+    """Every rover's sols with photos, ascending; those of active rovers up to ``last_sol``.
+
+    ``given`` holds sols of real manifests: they take the place of what would be drawn, as far as they reach.
+    """
+    history = {
         "Curiosity": _curiosity(rand, last_sol["Curiosity"]),
         "Spirit": _mer(rand, "Spirit"),
         "Opportunity": _mer(rand, "Opportunity"),
         "Perseverance": _perseverance(rand, last_sol["Perseverance"]),
     }
+    for rover, rows in (given or {}).items():
+        end = max((row.sol for row in rows), default=-1)
+        history[rover] = _given(rand, rover, rows) + [plan for plan in history[rover] if plan.sol > end]
+    return history

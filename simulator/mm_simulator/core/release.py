@@ -30,3 +30,20 @@ def first_seen(rand: Rand, rover: str, sol: int, total: int, count: int) -> list
         return list(range(total))
     order = sorted(range(total), key=lambda i: (rand.u(rover, sol, "release", i), i))
     return sorted(order[:count])
+
+
+def received(rand: Rand, rover: Rover, sol: int, total: int) -> list[float]:
+    """When (Unix s) each of a sol's photos, by its index, reached the archive."""
+    end = CLOCKS[rover.name].unix(sol + 1, 0.0)
+    order = sorted(range(total), key=lambda i: (rand.u(rover.name, sol, "release", i), i))
+    times = [end + SETTLED_AFTER] * total
+    for delay, share in _PARTS[1:]:
+        for i in order[: ceil(total * share)]:
+            times[i] = end + delay
+    return times
+
+
+def last_release(rover: Rover, sol: int, now: float) -> float | None:
+    """When (Unix s) a sol last got photos, up to ``now``; None before its first."""
+    end = CLOCKS[rover.name].unix(sol + 1, 0.0)
+    return next((end + delay for delay, _ in _PARTS if now >= end + delay), None)

@@ -18,7 +18,7 @@ from mm_simulator.core.tables import draw_camera_set
 _WEIGHTS = {
     "FHAZ": 4, "RHAZ": 4, "NAVCAM": 45, "MAST": 138, "MCZ": 138, "PANCAM": 138, "MAHLI": 65,
     "SHERLOC_WATSON": 65, "MARDI": 67, "CHEMCAM": 7, "CHEMCAM_RMI": 7, "SUPERCAM_RMI": 7, "SKYCAM": 4,
-    "MINITES": 20, "EDL": 30, "LCAM": 4,
+    "MINITES": 20, "EDL": 30, "LCAM": 4, "ENTRY": 4,
 }  # fmt: skip
 _STEREO = {"FHAZ", "RHAZ", "NAVCAM"}  # one camera name, two eyes: even counts
 

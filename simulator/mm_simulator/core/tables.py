@@ -62,7 +62,8 @@ class Drive(NamedTuple):
     end: tuple[float, float, float]
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
+def rows(name: str) -> Iterator[dict[str, str]]:
+    """Rows of one of the package's data files."""
     with (files("mm_simulator") / "data" / name).open(encoding="ascii") as handle:
         yield from csv.DictReader(handle)
 
@@ -72,7 +73,7 @@ def curiosity_manifest() -> tuple[ManifestRow, ...]:
     """The real manifest of sols 0 to 3156, ascending."""
     return tuple(
         ManifestRow(int(row["sol"]), int(row["total_photos"]), tuple(row["cameras"].split("+")))
-        for row in _rows("curiosity_manifest_sol0_3156.csv")
+        for row in rows("curiosity_manifest_sol0_3156.csv")
     )
 
 
@@ -88,7 +89,7 @@ def m20_drives() -> dict[int, Drive]:
             int(row["sol"]), row["fromRMC"], row["toRMC"], float(row["length_m"]), int(row["SCLK_START"]),
             int(row["SCLK_END"]), int(row["n_points"]), end(row, "start"), end(row, "end"),
         )
-        for row in _rows("m20_drives_sol14_1840.csv")
+        for row in rows("m20_drives_sol14_1840.csv")
     }  # fmt: skip
 
 

@@ -76,3 +76,14 @@ def parse_instant(text: str) -> float:
 def format_instant(unix: float) -> str:
     """ISO 8601 in UTC with whole seconds."""
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_millis(unix: float) -> str:
+    """ISO 8601 in UTC with milliseconds and without a zone, as the raw feeds write it."""
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+
+
+def spoken_day(unix: float) -> str:
+    """A day (UTC) as captions write it: Aug. 19, 2023."""
+    day = datetime.fromtimestamp(unix, UTC)
+    return f"{day:%b}{'' if day.month == 5 else '.'} {day.day}, {day.year}"

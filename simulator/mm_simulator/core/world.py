@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from mm_simulator.core.drives import Track, curiosity_drives
 from mm_simulator.core.facts import ROVERS, Rover
 from mm_simulator.core.ids import assign
 from mm_simulator.core.photos import Photo, sol_photos
-from mm_simulator.core.plan import SolPlan, build
+from mm_simulator.core.plan import GivenSol, SolPlan, build
 from mm_simulator.core.rand import Rand
 from mm_simulator.core.tables import m20_drives
 from mm_simulator.core.timebase import CLOCKS
@@ -20,14 +20,17 @@ _MARGIN_SOLS = 60  # built beyond what is asked for, so that a moving clock seld
 class World:
     """What happened, by rover and sol. Building it takes under a second; photos are made when asked for."""
 
-    def __init__(self, seed: str, until: float) -> None:
-        """Build every sol that has begun before the Unix time ``until``, and a few more."""
+    def __init__(self, seed: str, until: float, given: Mapping[str, Sequence[GivenSol]] | None = None) -> None:
+        """Build every sol that has begun before the Unix time ``until``, and a few more.
+
+        ``given`` are sols of real manifests by rover, in place of drawn ones.
+        """
         self.rand = Rand(seed)
         self.horizon = {
             name: max(0, CLOCKS[name].sol_at(until)) + _MARGIN_SOLS for name, r in ROVERS.items() if r.active
         }
         # Counts are needed up to the last total that the real API told, wherever the clock stands.
-        history = build(self.rand, {name: max(sol, 4600) for name, sol in self.horizon.items()})
+        history = build(self.rand, {name: max(sol, 4600) for name, sol in self.horizon.items()}, given)
         self.plans: dict[str, dict[int, SolPlan]] = {
             name: {plan.sol: plan for plan in plans} for name, plans in history.items()
         }

@@ -12,22 +12,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from mm_simulator.archive import Archive
-from mm_simulator.captures import load_captures
+from mm_simulator.captures import Captures, load_captures
 from mm_simulator.clock import SimClock
 from mm_simulator.core.profiles import PROFILES, Profile
 from mm_simulator.core.world import World
 from mm_simulator.settings import Settings
 from mm_simulator.shell.bodies import NOT_FOUND, application_error, error_format, gateway_error
+from mm_simulator.shell.conditional import conditional
 from mm_simulator.shell.control import PREFIX, Control
 from mm_simulator.shell.damage import damaged
 from mm_simulator.shell.faults import FaultBook, Strike
 from mm_simulator.shell.gateway import Gateway
 from mm_simulator.shell.images import Images
+from mm_simulator.shell.limits import VistaKeys, retry_after, too_many
+from mm_simulator.shell.m20_feed import M20Feed
 from mm_simulator.shell.mmgis import Layers
+from mm_simulator.shell.msl_feed import MslFeed
 from mm_simulator.shell.requestlog import RequestLog
 from mm_simulator.shell.target import Target, classify
 from mm_simulator.shell.v1 import PhotosApi
+from mm_simulator.shell.vista import VistaV1
+from mm_simulator.shell.vista_v2 import VistaV2
 
+_NEBULUM_SHIFT = 2_000_000  # between NASA's ids and those of a host that counted anew
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET"}
 
 
@@ -44,24 +51,37 @@ class Simulator:
         self.settings = settings
         self._real_now = real_now
         self.clock = SimClock(settings.now, settings.clock_rate, steady)
-        self.faults = FaultBook(settings.seed, real_now)
+        self.faults = FaultBook(settings.seed, real_now, self.clock)
         for fault in settings.faults:  # a wrong one must be told before the work begins
             self.faults.add(fault)
         folder = settings.captures_path()
-        self._captures = load_captures(folder) if folder else {}
-        self._held = world or World(settings.seed, settings.now)
+        self._captures = load_captures(folder) if folder else Captures()
+        given = self._captures.manifests
+        self._held = world if world and not given else World(settings.seed, settings.now, given)
         self.show(PROFILES[settings.profile])
         self.log = RequestLog(settings.request_log)
         self.gateway = Gateway(
             settings.require_key, settings.rate_limit, settings.demo_key_per_hour, settings.demo_key_per_day,
             self.faults, real_now,
         )  # fmt: skip
-        self._api = PhotosApi(
-            lambda: self.archive,
-            self.clock.now,
-            settings.manifest_lag_hours,
-            settings.rover_shape == "extended",
-        )
+        self._vista = VistaKeys(settings.require_key, settings.vista_per_hour, settings.vista_per_day, real_now)
+
+        def archive() -> Archive:
+            return self.archive
+
+        now, lag, extended = self.clock.now, settings.manifest_lag_hours, settings.rover_shape == "extended"
+        base = settings.image_base
+        # What answers for each source; all of them read the one archive.
+        self._apis: dict[str, PhotosApi] = {
+            "nasa-v1": PhotosApi(archive, now, lag, extended),
+            "nebulum": PhotosApi(archive, now, lag, extended, _NEBULUM_SHIFT),
+        }
+        self._sources: dict[str, VistaV1 | VistaV2 | M20Feed | MslFeed] = {
+            "marsvista-v1": VistaV1(archive, now, base),
+            "marsvista-v2": VistaV2(archive, now, base),
+            "m20-raw": M20Feed(archive, now, settings.seed, base),
+            "msl-raw": MslFeed(archive, now, settings.seed, base),
+        }
         self._control = Control(self)
         self.reset()
 
@@ -70,13 +90,13 @@ class Simulator:
         self.archive = Archive(
             self._world, profile, self._captures, self.settings.image_base or None, self.settings.cache_sols
         )
-        self.layers = Layers(self._world, self.clock.now, profile)
+        self.layers = Layers(self._world, self.clock.now, profile, self._captures)
         self._images = Images(self.archive, self.clock.now, self.settings.seed)
 
     def _world(self, now: float) -> World:
         """The world, built further if the clock has run out of it."""
         if not self._held.covers(now):
-            self._held = World(self.settings.seed, now)
+            self._held = World(self.settings.seed, now, self._captures.manifests)
         return self._held
 
     def reset(self) -> None:
@@ -85,6 +105,7 @@ class Simulator:
         self.clock.reset()
         self.log.clear()
         self.gateway.clear()
+        self._vista.clear()
         self.faults.clear()
         for fault in self.settings.faults:
             self.faults.add(fault)
@@ -110,7 +131,7 @@ class Simulator:
             await self._serve(path, scope, receive, send)
 
     async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        arrived = self._real_now()
+        arrived, sim_time = self._real_now(), self.clock.now()
         target = classify(path, scope["query_string"])
         headers = Headers(scope=scope)
         sent = {"status": 0, "bytes": 0}
@@ -131,7 +152,7 @@ class Simulator:
         finally:
             self.log.add(
                 target, scope["method"], path, arrived, self._real_now(), sent["status"], sent["bytes"],
-                strike.by, headers.get("traceparent"),
+                strike.by, headers.get("traceparent"), sim_time,
             )  # fmt: skip
 
     def _decide(self, target: Target, path: str, scope: Scope, headers: Headers) -> tuple[Response, Strike]:
@@ -145,23 +166,41 @@ class Simulator:
                 entry.answer.headers.update(entry.headers)
                 return entry.answer, strike
             extra = {**entry.headers, **_CORS}
-            strike = self.faults.strike(target)
-            if strike.fatal is not None and strike.fatal.kind == "rate_limit":
-                return self._limited(strike, target, path, headers), strike
-        else:
-            strike = self.faults.strike(target)
+        elif self.faults.closed_for(target.flavour):
+            return self._refusal(target, path, headers, self.faults.closed_for(target.flavour), "seconds"), strike
+        elif target.flavour.startswith("marsvista"):
+            refusal, extra = self._vista.enter(headers)
+            if refusal is not None:
+                refusal.headers.update(extra)
+                return refusal, strike
+        strike = self.faults.strike(target)
+        if strike.fatal is not None and strike.fatal.kind == "rate_limit":
+            seconds = self.faults.close(strike.fatal, target.flavour)
+            form = strike.fatal.parameters.get("retry_form", "seconds")
+            return self._refusal(target, path, headers, seconds, form), strike
         response = self._answer(target, path, scope["method"], headers, strike)
+        response = conditional(response, target.flavour, self._modified(target), headers)
         response.headers.update(extra)
         return response, strike
 
-    def _limited(self, strike: Strike, target: Target, path: str, headers: Headers) -> Response:
-        assert strike.fatal is not None
-        seconds = self.faults.close(strike.fatal)
-        form = error_format(path, target.query.get("format"), headers.get("accept", ""))
-        refusal = self.gateway.refuse(form, self.settings.rate_limit, seconds)
-        assert refusal.answer is not None
-        refusal.answer.headers.update(refusal.headers)
-        return refusal.answer
+    def _modified(self, target: Target) -> float | None:
+        """When a plain file last changed (simulated Unix s); None for what an application makes anew each time."""
+        if target.flavour == "mmgis" and target.rover is not None:
+            return self.layers.modified(target.rover)
+        return self.settings.now if target.flavour == "image" else None
+
+    def _refusal(self, target: Target, path: str, headers: Headers, seconds: int, form: str) -> Response:
+        """A source's 429 for so many seconds; ``form`` of Retry-After is seconds or date."""
+        if target.behind_gateway:
+            kind = error_format(path, target.query.get("format"), headers.get("accept", ""))
+            refusal = self.gateway.refuse(kind, self.settings.rate_limit, seconds)
+            assert refusal.answer is not None
+            answer = refusal.answer
+            answer.headers.update(refusal.headers)
+        else:
+            answer = self._vista.refuse(seconds) if target.flavour.startswith("marsvista") else too_many(seconds)
+        answer.headers["Retry-After"] = retry_after(seconds, form, self._real_now())
+        return answer
 
     def _answer(self, target: Target, path: str, method: str, headers: Headers, strike: Strike) -> Response:
         accept = headers.get("accept", "*/*")
@@ -170,11 +209,13 @@ class Simulator:
             return gateway_error(NOT_FOUND, form)
         if method not in ("GET", "HEAD"):
             return application_error(404, "Not Found", accept)
-        if target.kind in ("traverse", "waypoints", "mmgis"):
-            return self.layers.answer(target)
+        if target.flavour == "mmgis":
+            return self.layers.answer(target, strike.shapes)
         if target.kind == "image":
             return self._images.answer(target, headers.get("range"))
-        return self._api.answer(target, accept, strike.shapes)
+        if target.flavour in self._apis:
+            return self._apis[target.flavour].answer(target, accept, strike.shapes)
+        return self._sources[target.flavour].answer(target, strike.shapes)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -69,13 +69,15 @@ class Control:
         rovers = {}
         for rover in ROVERS.values():
             manifest = sim.archive.manifest(rover, now)
-            drives = sim.layers.drives(rover.name) if rover.active else None
+            changed = sim.archive.changed(rover, now)
+            drives = sim.layers.drives(rover.name, now) if rover.active else None
             rovers[rover.name] = {
                 "sols": len(manifest.entries),
                 "photos": manifest.total,
                 "max_sol": manifest.max_sol,
                 "max_date": earth_date(rover.landing_date, manifest.max_sol).isoformat(),
                 "drives": None if drives is None else len(drives),
+                "newest_photo": None if changed is None else format_instant(changed),
             }
         return JSONResponse(
             {
@@ -142,7 +144,7 @@ class Control:
         return JSONResponse({"now": format_instant(clock.now()), "rate": clock.rate})
 
     async def requests(self, request: Request) -> Response:
-        """The request log; filters: since (Unix s), after (seq), kind, rover, sol, status, limit."""
+        """The request log; filters: since (Unix s), after (seq), flavour, kind, rover, sol, status, limit."""
         query = request.query_params
         try:
             rover = find_rover(query["rover"]) if "rover" in query else None
@@ -152,6 +154,7 @@ class Control:
                 since=float(query.get("since", 0)),
                 after_seq=int(query.get("after", 0)),
                 kind=query.get("kind"),
+                flavour=query.get("flavour"),
                 rover=rover.name if rover else None,
                 sol=int(query["sol"]) if "sol" in query else None,
                 status=int(query["status"]) if "status" in query else None,

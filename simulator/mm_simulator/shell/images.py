@@ -11,6 +11,7 @@ from mm_simulator.archive import Archive
 from mm_simulator.core.facts import ROVERS
 from mm_simulator.core.picture import jpeg, png, scene
 from mm_simulator.core.rand import Rand
+from mm_simulator.core.records import thumbnail_name
 from mm_simulator.shell.bodies import page
 from mm_simulator.shell.target import Target
 
@@ -47,9 +48,13 @@ class Images:
             path = _M20_SIBLING.sub("_1200.jpg", path)
         elif target.rover in ("Opportunity", "Spirit") and not path.endswith("-BR.JPG"):
             path = _MER_SIBLING.sub("-BR.JPG", path)
-        wanted = f'{path}"'.encode()
-        photos = self._archive.photos(ROVERS[target.rover], target.sol, self._now())
-        return any(wanted in photo.body for photo in photos)
+        rover = ROVERS[target.rover]
+        photos = self._archive.photos(rover, target.sol, self._now())
+        addresses = [photo.photo.img_src for photo in photos]
+        if any(address.endswith(path) for address in addresses):
+            return True
+        small = (thumbnail_name(rover.name, address) for address in addresses)
+        return any(address is not None and address.endswith(path) for address in small)
 
 
 def partial(body: bytes, media: str, wanted: str | None) -> Response:

@@ -15,10 +15,15 @@ _SECRET = {"api_key"}
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request: arrival (Unix seconds, to the millisecond), meaning, and answer (status 0: connection reset)."""
+    """One request: arrival (Unix seconds, to the millisecond), meaning, and answer (status 0: connection reset).
+
+    ``sim_time`` is the simulated time of the arrival, ``flavour`` the source that was asked.
+    """
 
     seq: int
     time: float
+    sim_time: float
+    flavour: str
     method: str
     path: str
     query: str
@@ -47,31 +52,34 @@ class RequestLog:
         self._by_status: Counter[int] = Counter()
         self._by_kind: dict[str, Counter[int]] = {}
         self._by_rover: dict[str, Counter[int]] = {}
+        self._by_flavour: dict[str, Counter[int]] = {}
         self._sols: set[tuple[str, int]] = set()
 
     def add(
         self, target: Target, method: str, path: str, arrived: float, ended: float, status: int, size: int,
-        faults: tuple[str, ...], traceparent: str | None,
+        faults: tuple[str, ...], traceparent: str | None, sim_time: float,
     ) -> None:  # fmt: skip
-        """Remember one request; times are Unix seconds."""
+        """Remember one request; times are Unix seconds, ``sim_time`` those of the simulated clock."""
         self._total += 1
         self._bytes += size
         self._by_status[status] += 1
+        self._by_flavour.setdefault(target.flavour, Counter())[status] += 1
         self._by_kind.setdefault(target.kind, Counter())[status] += 1
         if target.rover is not None:
             self._by_rover.setdefault(target.rover, Counter())[status] += 1
-            if target.kind == "photos" and target.sol is not None and status == 200:
+            if target.kind in ("photos", "feed") and target.sol is not None and status == 200:
                 self._sols.add((target.rover, target.sol))
         self._records.append(
             Record(
-                self._total, round(arrived, 3), method, path, _public(target.query), target.kind, target.rover,
-                target.sol, status, size, round((ended - arrived) * 1000.0, 3), list(faults), traceparent,
+                self._total, round(arrived, 3), round(sim_time, 1), target.flavour, method, path,
+                _public(target.query), target.kind, target.rover, target.sol, status, size,
+                round((ended - arrived) * 1000.0, 3), list(faults), traceparent,
             )
         )  # fmt: skip
 
     def find(
         self, since: float = 0.0, after_seq: int = 0, kind: str | None = None, rover: str | None = None,
-        sol: int | None = None, status: int | None = None, limit: int | None = None,
+        sol: int | None = None, status: int | None = None, limit: int | None = None, flavour: str | None = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Remembered requests that fit, oldest first; ``limit`` keeps the newest."""
         found = [
@@ -80,6 +88,7 @@ class RequestLog:
             if record.time >= since
             and record.seq > after_seq
             and kind in (None, record.kind)
+            and flavour in (None, record.flavour)
             and rover in (None, record.rover)
             and sol in (None, record.sol)
             and status in (None, record.status)
@@ -100,6 +109,7 @@ class RequestLog:
             "bytes": self._bytes,
             "sols_answered": len(self._sols),
             "by_status": _text_keys(self._by_status),
+            "by_flavour": {name: _text_keys(counts) for name, counts in sorted(self._by_flavour.items())},
             "by_kind": {kind: _text_keys(counts) for kind, counts in sorted(self._by_kind.items())},
             "by_rover": {rover: _text_keys(counts) for rover, counts in sorted(self._by_rover.items())},
         }

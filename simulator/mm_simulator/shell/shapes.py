@@ -26,6 +26,15 @@ class Shapes:
     count_delta: int = 0  # added to the totals of a manifest's sols
     drop_last: int = 0  # newest sols that a manifest does not know yet
     sols: frozenset[int] | None = None
+    lag: float = 0.0  # seconds by which the answer is behind the clock
+    fallback: bool = False  # a feed answers an empty sol with images of others
+    string_page: bool = False  # a feed sends its page as text
+    unk_fields: bool = False  # a feed does not know its numbers
+    drift: str = ""  # how a map layer has changed its shape
+
+    def at(self, now: float) -> float:
+        """The simulated time that the answer tells of."""
+        return now - self.lag
 
     @property
     def manifest(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -29,9 +30,10 @@ class PhotosApi:
     """Answers v1 requests from an archive at the simulated time that ``now`` tells (Unix seconds)."""
 
     def __init__(
-        self, archive: Callable[[], Archive], now: Callable[[], float], lag_hours: float, extended: bool
+        self, archive: Callable[[], Archive], now: Callable[[], float], lag_hours: float, extended: bool, shift: int = 0
     ) -> None:
-        self._archive, self._now = archive, now
+        """``shift`` is added to every id: other hosts of the same code number their photos anew."""
+        self._archive, self._now, self._shift = archive, now, shift
         self._lag, self._extended = lag_hours * _HOUR, extended
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
 
@@ -40,7 +42,7 @@ class PhotosApi:
         if self._extended:
             shapes = shapes.with_extended_rover()
         if target.kind == "rovers":
-            return _json(dump({"rovers": [self._rover(rover) for rover in ROVERS.values()]}))
+            return _json(dump({"rovers": [self._rover(rover, shapes) for rover in ROVERS.values()]}))
         if target.kind == "photo":
             return self._photo(target, accept, shapes)
         if target.kind == "v1":
@@ -49,7 +51,7 @@ class PhotosApi:
             return _json(b'{"errors":"Invalid Rover Name"}', 400)
         rover = ROVERS[target.rover]
         if target.kind == "rover":
-            return _json(dump({"rover": self._rover(rover)}))
+            return _json(dump({"rover": self._rover(rover, shapes)}))
         if target.kind == "manifest":
             return self._manifest(rover, shapes)
         try:
@@ -57,12 +59,12 @@ class PhotosApi:
         except BadDate:
             return application_error(500, "Internal Server Error", accept)
 
-    def _rover(self, rover: Rover) -> dict[str, object]:
-        manifest = self._archive().manifest(rover, self._now())
+    def _rover(self, rover: Rover, shapes: Shapes) -> dict[str, object]:
+        manifest = self._archive().manifest(rover, shapes.at(self._now()))
         return full_rover(rover, manifest.max_sol, manifest.total, self._extended)
 
     def _manifest(self, rover: Rover, shapes: Shapes) -> Response:
-        manifest = self._archive().manifest(rover, self._now() - self._lag)
+        manifest = self._archive().manifest(rover, shapes.at(self._now()) - self._lag)
         if shapes.manifest:
             body = manifest_object(rover, shapes.deform_manifest(manifest))
             return _json(dump({"photo_manifest": shapes.deform_manifest_object(body)}))
@@ -73,25 +75,30 @@ class PhotosApi:
         return _json(held[1])
 
     def _photo(self, target: Target, accept: str, shapes: Shapes) -> Response:
-        body = self._archive().photo(to_integer(target.name) or 0, self._now())
+        number = (to_integer(target.name) or 0) - self._shift
+        body = self._archive().photo(number, shapes.at(self._now()))
         if body is None:
             return application_error(404, "Not Found", accept)
-        return _json(b'{"photo":' + next(iter(shapes.deform_photos([body], self._rover))) + b"}")
+        body = renumbered(number, body, self._shift)
+        return _json(b'{"photo":' + next(iter(self._deformed([body], shapes))) + b"}")
+
+    def _deformed(self, bodies: Iterable[bytes], shapes: Shapes) -> Iterable[bytes]:
+        return shapes.deform_photos(bodies, lambda rover: self._rover(rover, shapes))
 
     def _photos(self, rover: Rover, target: Target, shapes: Shapes) -> Response:
         query = target.query
         latest = target.kind == "latest_photos"
-        found = self._found(rover, target, latest)
+        found = self._found(rover, target, latest, shapes)
         if found and "camera" in query:
             camera = CAMERA_ID.get((rover.name, query["camera"].upper()))
             found = [photo for photo in found if photo.camera_id == camera]
         if "page" in query:
             found = _page(found, query["page"], query.get("per_page"), shapes.overlap)
-        fragments: Iterable[bytes] = [photo.body for photo in found]
-        return _json(listing(target.kind, shapes.deform_photos(fragments, self._rover)))
+        fragments = [renumbered(photo.id, photo.body, self._shift) for photo in found]
+        return _json(listing(target.kind, self._deformed(fragments, shapes)))
 
-    def _found(self, rover: Rover, target: Target, latest: bool) -> list[Listed]:
-        archive, now = self._archive(), self._now()
+    def _found(self, rover: Rover, target: Target, latest: bool, shapes: Shapes) -> list[Listed]:
+        archive, now = self._archive(), shapes.at(self._now())
         if latest:
             return archive.photos(rover, archive.manifest(rover, now).max_sol, now)
         if "sol" in target.query:
@@ -100,6 +107,13 @@ class PhotosApi:
             sol = archive.sol_of_date(rover, _day(target.query["earth_date"]))
             return [] if sol is None else archive.photos(rover, sol, now)
         return []
+
+
+def renumbered(number: int, body: bytes, shift: int) -> bytes:
+    """A photo's JSON with its id shifted."""
+    if not shift:
+        return body
+    return dump(json.loads(body) | {"id": number + shift})
 
 
 def _json(body: bytes, status: int = 200) -> Response:

@@ -34,7 +34,8 @@ def test_log_tells_what_came_and_never_the_key(tiny: Any) -> None:
     assert secret not in answer.text
     first, second = answer.json()["requests"]
     assert first | {"bytes": 0, "duration_ms": 0} == {
-        "seq": 1, "time": 1_800_000_000.124, "method": "GET", "path": f"{V1}/rovers/curiosity/photos",
+        "seq": 1, "time": 1_800_000_000.124, "sim_time": 1_759_838_400.0,
+            "flavour": "nasa-v1", "method": "GET", "path": f"{V1}/rovers/curiosity/photos",
         "query": "sol=1&page=1", "kind": "photos", "rover": "Curiosity", "sol": 1, "status": 200, "bytes": 0,
         "duration_ms": 0, "faults": [], "traceparent": trace,
     }  # fmt: skip

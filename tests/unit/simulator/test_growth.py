@@ -76,7 +76,7 @@ def test_rovers_that_are_silent_do_not_change(growing: Any) -> None:
 
 def test_a_clock_past_the_horizon_builds_on(growing: Any, longer: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
-    monkeypatch.setattr(app_module, "World", lambda _, until: asked.append(until) or longer)
+    monkeypatch.setattr(app_module, "World", lambda _, until, _given: asked.append(until) or longer)
     later = parse_instant("2026-09-01T00:00:00Z")
     growing.simulator.move_clock(later, None)
     manifest = growing.manifest("perseverance")

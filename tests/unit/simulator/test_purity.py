@@ -9,7 +9,7 @@ import mm_simulator.core
 
 ALLOWED = {
     "__future__", "array", "bisect", "collections", "csv", "dataclasses", "datetime", "functools", "hashlib",
-    "importlib", "itertools", "math", "statistics", "struct", "typing", "zlib",
+    "importlib", "itertools", "math", "re", "statistics", "struct", "typing", "zlib",
 }  # fmt: skip
 
 
