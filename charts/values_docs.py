@@ -1,10 +1,16 @@
-"""Write the chart's values table and values.schema.json from the comments in values.yaml.
+"""Write values.schema.json, the values table and the defaults from the comments in values.yaml and the models.
 
-The comment above a value is its description; a comment line ``@schema {...}`` adds to its schema. Run it after a change
-of values.yaml; ``--check`` only tells whether the files are what they should be.
+The comment above a value is its description; a comment line ``@schema {...}`` adds to its schema. In it
+``{"$model": "package.module:Model"}`` stands for the schema of the pydantic model that reads the value, so that Helm
+refuses what the reader would. A section that has a model passes it on: each value below whose name is a field has that
+field's schema. Null is taken everywhere, since to Helm it means the default; templates put the default in its place.
+
+Run it with the project's Python after a change of values.yaml or of such a model; ``--check`` only tells whether the
+files are what they should be.
 """
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -16,6 +22,26 @@ import yaml
 
 CHART = Path(__file__).parent / "martian-moments"
 BEGIN, END = "<!-- values: written by charts/values_docs.py -->", "<!-- end of values -->"
+SHAPES: dict[str, dict[str, Any]] = {
+    "name": {"pattern": "^$|^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"},
+    "word": {"pattern": "^[A-Za-z0-9_$.:/-]*$", "maxLength": 255},
+    "repository": {"pattern": "^[a-z0-9]+([._/-]+[a-z0-9]+)*$"},
+    "registry": {"pattern": "^$|^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._/-]*[a-z0-9])?$"},
+    "tag": {"pattern": "^$|^[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}$"},
+    "some tag": {"pattern": "^[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}$"},
+    "digest": {"pattern": "^$|^sha256:[0-9a-f]{64}$"},
+    "size": {"pattern": "^[1-9][0-9]*([.][0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"},
+    "duration": {"pattern": "^([0-9]{1,7}h)?([0-9]{1,7}m)?([0-9]{1,7}s)?$", "minLength": 2},
+    "cron": {
+        "pattern": "^$|^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$"
+        "|^[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}$"
+    },
+    "cidrs": {"items": {"type": "string", "pattern": "^[0-9a-fA-F:.]+/[0-9]{1,3}$"}},
+    "ports": {"items": {"type": "integer", "minimum": 1, "maximum": 65_535}, "minItems": 1},
+    "url": {"pattern": "^$|^https?://[A-Za-z0-9.:_-]+(/[^ ]*)?$|^https?://\\[[0-9a-fA-F:.]+\\](:[0-9]+)?(/[^ ]*)?$"},
+}
+"""Forms of texts and lists that many values share: ``{"$shape": "name"}`` in a value's ``@schema``."""
+_NOISE = ("title", "default", "$defs")
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 
 
@@ -40,20 +66,88 @@ class Value:
         for child in self.children:
             yield from child.leaves()
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, inherited: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the value's JSON schema; a section refuses names it does not have.
 
+        Args:
+            inherited: what the model of the section around it says of this value.
+
         Raises:
-            ValuesError: a default of null without a type in ``@schema``.
+            ValuesError: a default of null without a type.
         """
-        about = {"description": self.description} if self.description else {}
+        own = dict(self.extra)
+        given = (inherited or {}) | (model_schema(own.pop("$model")) if "$model" in own else {})
+        said = {"description": self.description} if self.description else {}
         if self.children:
-            properties = {child.path[-1]: child.schema() for child in self.children}
-            return {"type": "object", **about, "additionalProperties": False, "properties": properties}
-        if self.default is None and "type" not in self.extra:
+            fields = given.get("properties", {})
+            properties = {child.path[-1]: child.schema(fields.get(child.path[-1])) for child in self.children}
+            about = {key: given[key] for key in ("description",) if key in given} | said
+            return {"type": ["object", "null"], **about, "additionalProperties": False, "properties": properties}
+        if self.default is None and not given and "type" not in own:
             raise ValuesError(f"{'.'.join(self.path)}: a default of null needs @schema with a type")
-        kind = {} if self.default is None else {"type": _TYPES[type(self.default)]}
-        return {**kind, **about, **self.extra}
+        kind = {} if self.default is None or given else {"type": _TYPES[type(self.default)]}
+        return nullable({**kind, **given, **said, **resolved(own)})
+
+
+def model_schema(name: str) -> dict[str, Any]:
+    """Return the schema of ``package.module:Model`` (or ``...:Model.field``), references resolved, noise left out."""
+    module, _, path = name.partition(":")
+    model, _, leaf = path.partition(".")
+    whole = getattr(importlib.import_module(module), model).model_json_schema(by_alias=True)
+    definitions = whole.get("$defs", {})
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, list):
+            return [plain(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return plain(definitions[part["$ref"].rpartition("/")[2]] | {k: v for k, v in part.items() if k != "$ref"})
+        names = part.get("properties")
+        clean = {key: plain(value) for key, value in part.items() if key not in (*_NOISE, "properties")}
+        if isinstance(names, dict):
+            clean["properties"] = {key: plain(value) for key, value in names.items()}
+        if "patternProperties" in clean:
+            # pydantic refuses other keys, and forgets to say so.
+            clean.setdefault("additionalProperties", False)
+        return clean
+
+    found: dict[str, Any] = plain(whole)
+    return found["properties"][leaf] if leaf else found
+
+
+def resolved(part: Any) -> Any:
+    """Return a schema with each ``$model`` and ``$shape`` in it replaced by what it stands for."""
+    if isinstance(part, list):
+        return [resolved(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    rest = {key: resolved(value) for key, value in part.items() if key not in ("$model", "$shape")}
+    given = model_schema(part["$model"]) if "$model" in part else {}
+    return given | (SHAPES[part["$shape"]] if "$shape" in part else {}) | rest
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with null allowed for the value and for whatever in it may be left out."""
+    out = dict(schema)
+    needed = out.get("required", [])
+    if "properties" in out:
+        out["properties"] = {k: v if k in needed else nullable(v) for k, v in out["properties"].items()}
+    for key in ("additionalProperties",):
+        if isinstance(out.get(key), dict):
+            out[key] = nullable(out[key])
+    if "patternProperties" in out:
+        out["patternProperties"] = {key: nullable(value) for key, value in out["patternProperties"].items()}
+    if "const" in out:
+        out["enum"] = [out.pop("const")]
+    if "enum" in out:
+        out["enum"] = [*(one for one in out["enum"] if one is not None), None]
+    if "anyOf" in out:
+        out["anyOf"] = [*(one for one in out["anyOf"] if one != {"type": "null"}), {"type": "null"}]
+    if kind := out.get("type"):
+        kinds = kind if isinstance(kind, list) else [kind]
+        out["type"] = [*(one for one in kinds if one != "null"), "null"]
+    return out
 
 
 def _comment(lines: list[str], key_line: int) -> tuple[str, dict[str, Any]]:
@@ -106,7 +200,8 @@ def read_values(text: str) -> list[Value]:
 def schema_text(values: list[Value]) -> str:
     """Return values.schema.json."""
     properties = {value.path[-1]: value.schema() for value in values}
-    properties["global"] = {"type": "object", "description": "Helm's own: values that parent charts share."}
+    # Parent charts put what they share there.
+    properties["global"] = properties.get("global", {"type": "object"}) | {"additionalProperties": True}
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "martian-moments",
@@ -129,6 +224,12 @@ def table(values: list[Value]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def defaults_text(values: list[Value]) -> str:
+    """Return the default of each value by its path: what templates put where a value is null or removed."""
+    leaves = (leaf for value in values for leaf in value.leaves())
+    return json.dumps({".".join(leaf.path): leaf.default for leaf in leaves}, indent=1) + "\n"
+
+
 def with_table(readme: str, rows: str) -> str:
     """Return the README with its table replaced. Raises ValuesError where it has no markers."""
     if BEGIN not in readme or END not in readme:
@@ -144,6 +245,7 @@ def outputs(chart: Path = CHART) -> dict[Path, str]:
     readme = chart / "README.md"
     return {
         chart / "values.schema.json": schema_text(values),
+        chart / "files" / "defaults.json": defaults_text(values),
         readme: with_table(readme.read_text(), table(values)),
     }
 

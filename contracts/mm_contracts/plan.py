@@ -33,8 +33,9 @@ LABEL_FINISHED: Final = f"{GROUP}/finished"
 SOL_TEXT_LIMIT: Final = 180
 """Characters of one item of ``sols``: the CRD's rules are checked for every item, and their cost is bounded by it."""
 
-DURATION: Final = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
-"""Durations as Kubernetes users write them: 90s, 15m, 1h30m. Never empty (min length 2)."""
+DURATION: Final = r"^([0-9]{1,7}h)?([0-9]{1,7}m)?([0-9]{1,7}s)?$"
+"""Durations as Kubernetes users write them: 90s, 15m, 1h30m. Never empty (min length 2), and
+never so long that a date could not hold their end."""
 
 
 class Camel(BaseModel):

@@ -1,13 +1,26 @@
 {{/* Names, labels and the parts that every pod shares. Call with the root context unless said otherwise. */}}
 
 {{- define "mars.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ include "mars.imageOf" (list . .Values.image .Chart.AppVersion) }}
+{{- end }}
+
+{{/* Reference of an image. Call with (list $ .Values.minio.embedded.image "tag where there is none"). */}}
+{{- define "mars.imageOf" -}}
+{{- $image := index . 1 -}}
+{{- $registry := (index . 0).Values.global.imageRegistry | default $image.registry -}}
+{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default (index . 2) | replace "+" "_" }}{{ end -}}
+{{- end }}
+
+{{/* A text as a label's value: what a label cannot hold becomes "_". */}}
+{{- define "mars.labelValue" -}}
+{{ regexReplaceAll "[^-A-Za-z0-9_.]" . "_" | trunc 63 | trimAll "-_." }}
 {{- end }}
 
 {{/* Labels of everything of the release. */}}
 {{- define "mars.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | include "mars.labelValue" }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | include "mars.labelValue" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "mars.releaseLabels" . }}
 {{- end }}
@@ -51,9 +64,9 @@ app.kubernetes.io/component: {{ index . 1 }}
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
-  runAsUser: {{ .Values.pod.runAsUser }}
-  runAsGroup: {{ .Values.pod.runAsUser }}
-  fsGroup: {{ .Values.pod.runAsUser }}
+  runAsUser: {{ int .Values.pod.runAsUser }}
+  runAsGroup: {{ int .Values.pod.runAsUser }}
+  fsGroup: {{ int .Values.pod.runAsUser }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault
@@ -74,7 +87,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.pod.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -87,7 +100,7 @@ capabilities:
 
 {{/* First lines of a container that runs the app image. */}}
 {{- define "mars.appContainer" -}}
-image: {{ include "mars.image" . }}
+image: {{ include "mars.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- include "mars.containerSecurity" . | nindent 2 }}

@@ -21,7 +21,7 @@ from mm_contracts.plan import (
 )
 from mm_contracts.reasons import ExitCode
 
-from mm_operator.core.settings import JobKind, OperatorSettings
+from mm_operator.core.settings import JobKind, OperatorSettings, PodOptions
 
 CONTAINER: Final = "main"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
@@ -75,8 +75,14 @@ def _pod_failure_policy() -> dict[str, Any]:
     }
 
 
+def _pod_options(settings: OperatorSettings, kind: JobKind) -> PodOptions:
+    return settings.jobs.of(kind).pod or settings.pod
+
+
 def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str) -> dict[str, Any]:
-    template, pod = settings.jobs.of(kind), settings.pod
+    template, pod = settings.jobs.of(kind), _pod_options(settings, kind)
+    user = pod.run_as_user
+    ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
     body: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": settings.service_account_name,
@@ -85,10 +91,9 @@ def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str)
         "terminationGracePeriodSeconds": 5,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": pod.run_as_user,
-            "runAsGroup": pod.run_as_user,
-            "fsGroup": pod.run_as_user,
+            **ids,
             "seccompProfile": {"type": "RuntimeDefault"},
+            **pod.security_context,
         },
         "containers": [
             {
@@ -97,29 +102,36 @@ def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str)
                 "imagePullPolicy": settings.image_pull_policy,
                 "command": list(template.command),
                 "env": [
+                    *pod.extra_env,
                     *template.env,
                     {"name": _ENV[kind], "value": spec.model_dump_json()},
                     {"name": "TRACEPARENT", "value": trace},
                 ],
-                "envFrom": list(template.env_from),
+                "envFrom": [*pod.extra_env_from, *template.env_from],
                 "resources": dict(template.resources),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"]},
+                    **pod.container_security_context,
                 },
                 # The message is JSON that the operator parses; log lines are read apart from it.
                 "terminationMessagePolicy": "File",
-                "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *template.volume_mounts],
+                "volumeMounts": [
+                    {"name": "tmp", "mountPath": "/tmp"},
+                    *template.volume_mounts,
+                    *pod.extra_volume_mounts,
+                ],
             }
         ],
-        "volumes": [{"name": "tmp", "emptyDir": {}}, *template.volumes],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, *template.volumes, *pod.extra_volumes],
     }
     optional = {
         "imagePullSecrets": settings.image_pull_secrets,
         "nodeSelector": pod.node_selector,
         "tolerations": pod.tolerations,
         "affinity": pod.affinity,
+        "topologySpreadConstraints": pod.topology_spread_constraints,
         "priorityClassName": pod.priority_class_name,
     }
     return body | {name: value for name, value in optional.items() if value}
@@ -144,6 +156,7 @@ def _job(
         **labels,
     }
     annotations = {ANNOTATION_TRACE: trace_id}
+    pod = _pod_options(settings, kind)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -164,8 +177,8 @@ def _job(
             "podReplacementPolicy": "Failed",
             "template": {
                 "metadata": {
-                    "labels": {**settings.pod.labels, **all_labels},
-                    "annotations": {**settings.pod.annotations, **annotations},
+                    "labels": {**pod.labels, **all_labels},
+                    "annotations": {**pod.annotations, **annotations},
                 },
                 "spec": _pod_spec(settings, kind, spec, f"00-{trace_id}-{digest(name)}-01"),
             },

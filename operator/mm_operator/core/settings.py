@@ -1,38 +1,64 @@
-"""What the chart tells the operator (``operator.json``). Every field says what it is for and its bounds."""
+"""What the chart tells the operator (``operator.json``). Every field says what it is for and its bounds.
 
-from typing import Any, Literal
+The chart's values.schema.json is generated from these models: a value that they refuse is refused by Helm already.
+"""
+
+from typing import Literal
 
 from mm_contracts.batch import Dataset
 from mm_contracts.plan import BatchLimits, Camel, Duration, RetryPolicy
 from pydantic import Field
 
+from mm_operator.core.shapes import (
+    Annotations,
+    EnvFrom,
+    EnvVar,
+    Labels,
+    Mount,
+    Name,
+    Part,
+    Resources,
+    SecretName,
+    Volume,
+)
+
 JobKind = Literal["ingest", "load", "sweep", "transform"]
+
+
+class PodOptions(Camel):
+    """Where a pod may run, what is put on it and what its containers get beside their own."""
+
+    node_selector: Labels = Field(default_factory=dict, description="Labels of nodes that may run it.")
+    tolerations: list[Part] = Field(default_factory=list, description="Taints that it tolerates.")
+    affinity: Part = Field(default_factory=dict, description="Its affinity.")
+    topology_spread_constraints: list[Part] = Field(default_factory=list, description="How pods are spread.")
+    labels: Labels = Field(default_factory=dict, description="More labels.")
+    annotations: Annotations = Field(default_factory=dict, description="More annotations.")
+    priority_class_name: Name = Field(default="", description="Its PriorityClass; empty is none.")
+    run_as_user: int | None = Field(
+        default=10001, ge=1, le=2**31 - 1, description="User and group id; never root. None: the cluster chooses."
+    )
+    security_context: Part = Field(default_factory=dict, description="Joins the pod's securityContext.")
+    container_security_context: Part = Field(default_factory=dict, description="Joins that of its containers.")
+    extra_env: list[EnvVar] = Field(default_factory=list, description="More variables of its containers.")
+    extra_env_from: list[EnvFrom] = Field(default_factory=list, description="ConfigMaps and Secrets of variables.")
+    extra_volumes: list[Volume] = Field(default_factory=list, description="More volumes.")
+    extra_volume_mounts: list[Mount] = Field(default_factory=list, description="Where containers mount them.")
 
 
 class JobTemplate(Camel):
     """What a kind of Job runs and gets, in Kubernetes' own shapes."""
 
     command: list[str] = Field(min_length=1, max_length=20, description="Command of the container.")
-    env: list[dict[str, Any]] = Field(default_factory=list, description="EnvVar list; secrets only as secretKeyRef.")
-    env_from: list[dict[str, Any]] = Field(default_factory=list, description="EnvFromSource list.")
-    volumes: list[dict[str, Any]] = Field(default_factory=list, description="Volumes beside the /tmp emptyDir.")
-    volume_mounts: list[dict[str, Any]] = Field(default_factory=list, description="Mounts beside /tmp.")
-    resources: dict[str, Any] = Field(default_factory=dict, description="Requests and limits of the container.")
+    env: list[EnvVar] = Field(default_factory=list, description="EnvVar list; secrets only as secretKeyRef.")
+    env_from: list[EnvFrom] = Field(default_factory=list, description="EnvFromSource list.")
+    volumes: list[Volume] = Field(default_factory=list, description="Volumes beside the /tmp emptyDir.")
+    volume_mounts: list[Mount] = Field(default_factory=list, description="Mounts beside /tmp.")
+    resources: Resources = Field(default_factory=dict, description="Requests and limits of the container.")
+    pod: PodOptions | None = Field(default=None, description="Options of these Jobs' pods; null is those of all.")
     active_deadline_seconds: int = Field(
         default=900, ge=10, le=86_400, description="Longest run of one load, sweep or transform Job."
     )
-
-
-class PodOptions(Camel):
-    """Where pods of Jobs may run, and what is put on them."""
-
-    node_selector: dict[str, str] = Field(default_factory=dict, description="Node labels that pods need.")
-    tolerations: list[dict[str, Any]] = Field(default_factory=list, description="Taints that pods tolerate.")
-    affinity: dict[str, Any] = Field(default_factory=dict, description="Affinity of pods.")
-    labels: dict[str, str] = Field(default_factory=dict, description="More labels of pods.")
-    annotations: dict[str, str] = Field(default_factory=dict, description="More annotations of pods.")
-    priority_class_name: str = Field(default="", max_length=253, description="PriorityClass of pods; empty is none.")
-    run_as_user: int = Field(default=10001, ge=1, description="User and group id of containers; never root.")
 
 
 class JobTemplates(Camel):
@@ -86,7 +112,7 @@ class OperatorSettings(Camel):
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = Field(
         default="IfNotPresent", description="Pull policy of that image."
     )
-    image_pull_secrets: list[dict[str, str]] = Field(default_factory=list, description="Secrets to pull it with.")
+    image_pull_secrets: list[SecretName] = Field(default_factory=list, description="Secrets to pull it with.")
     service_account_name: str = Field(default="mars-jobs", description="Service account of Jobs: no API access.")
     bucket: str = Field(default="mars", min_length=3, max_length=63, description="Bucket whose events count.")
     pod: PodOptions = Field(default_factory=PodOptions, description="Placement, labels and user of Jobs' pods.")

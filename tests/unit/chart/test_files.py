@@ -38,9 +38,9 @@ def test_a_value_without_a_comment_cannot_be_documented() -> None:
 def test_a_section_refuses_names_that_it_has_not() -> None:
     (section,) = values_docs.read_values('a:\n  # One.\n  # @schema {"minimum": 1}\n  b: 2\n')
     assert section.schema() == {
-        "type": "object",
+        "type": ["object", "null"],
         "additionalProperties": False,
-        "properties": {"b": {"type": "integer", "description": "One.", "minimum": 1}},
+        "properties": {"b": {"type": ["integer", "null"], "description": "One.", "minimum": 1}},
     }
 
 
