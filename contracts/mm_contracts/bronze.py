@@ -9,7 +9,7 @@ from mm_contracts.keys import COORDINATES, MANIFESTS, PHOTOS
 SCHEMA: Final = "BRONZE"
 STAGE: Final = f"{SCHEMA}.LOAD_FILES"
 LEDGER: Final = f"{SCHEMA}.LOAD_LEDGER"
-REJECTED: Final = f"{SCHEMA}.REJECTED_OBJECTS"
+SET_ASIDE: Final = f"{SCHEMA}.SET_ASIDE"
 SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
 BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
 
@@ -75,12 +75,17 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("LOADED_AT", "timestamp_ntz"),
         ("PUBLISHED_AT", "timestamp_ntz"),
     ),
-    "REJECTED_OBJECTS": (
+    # What could not be used, at the smallest grain that is true: a whole object, or fields of one that is loaded.
+    "SET_ASIDE": (
         ("OBJECT_KEY", "varchar"),
         ("ETAG", "varchar"),
+        ("GRAIN", "varchar"),
         ("REASON", "varchar"),
         ("MESSAGE", "varchar"),
-        ("REJECTED_AT", "timestamp_ntz"),
+        ("FIRST_SEEN_AT", "timestamp_ntz"),
+        ("LAST_SEEN_AT", "timestamp_ntz"),
+        ("ATTEMPTS", "integer"),
+        ("NEXT_ATTEMPT_AT", "timestamp_ntz"),
     ),
     "SCHEDULE_LEDGER": (
         ("SCHEDULE_ID", "varchar"),

@@ -14,8 +14,8 @@ WORK_PREFIX: Final = "work/"
 """What Jobs keep for each other, pages of unfinished sols and manifests: no data of the archive, and without events."""
 
 _STAMP = r"[0-9]{8}T[0-9]{6}Z(?:-[0-9a-z]+)?"
-_PHOTOS = re.compile(rf"^photos/([a-z]+)/mars_rover_photos_batch_sol_([0-9]+)_to_([0-9]+)_({_STAMP})\.json$")
-_OTHER = re.compile(rf"^(coordinates|manifests)/([a-z]+)/mars_rover_(coordinates|manifests)_batch_({_STAMP})\.json$")
+_PHOTOS = re.compile(rf"photos/([a-z]+)/mars_rover_photos_batch_sol_([0-9]{{1,5}})_to_([0-9]{{1,5}})_({_STAMP})\.json")
+_OTHER = re.compile(rf"(coordinates|manifests)/([a-z]+)/mars_rover_(coordinates|manifests)_batch_({_STAMP})\.json")
 
 
 class ObjectKey(NamedTuple):
@@ -59,8 +59,8 @@ def parse_key(key: str) -> ObjectKey:
     Raises:
         ValueError: the key is not one of this product's.
     """
-    if match := _PHOTOS.match(key):
+    if match := _PHOTOS.fullmatch(key):
         return ObjectKey(PHOTOS, match[1], match[4], (int(match[2]), int(match[3])))
-    if (match := _OTHER.match(key)) and match[1] == match[3]:
+    if (match := _OTHER.fullmatch(key)) and match[1] == match[3]:
         return ObjectKey(match[1], match[2], match[4])
     raise ValueError(f"{key!r} is not the key of a photos, coordinates or manifests object")

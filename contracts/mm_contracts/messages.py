@@ -88,7 +88,7 @@ def _json(value: bytes | None) -> Any:
         raise MessageError(DeadLetterReason.NOT_JSON, "the message has no value")
     try:
         return json.loads(value)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise MessageError(DeadLetterReason.NOT_JSON, f"the message is not JSON: {error}") from None
 
 
@@ -220,7 +220,9 @@ def _object_event(record: Any) -> ObjectEvent:
             object=ObjectRef(key=unquote_plus(thing["key"]), etag=str(thing.get("eTag") or "").strip('"')),
             trace_id=metadata.get("x-amz-meta-trace-id"),
         )
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+    except ValidationError as error:
+        raise MessageError(DeadLetterReason.BAD_MESSAGE, f"a record of an S3 event: {_first_error(error)}") from None
+    except (KeyError, TypeError, AttributeError) as error:
         raise MessageError(DeadLetterReason.BAD_MESSAGE, f"a record lacks a field of an S3 event: {error!r}") from None
 
 

@@ -93,7 +93,7 @@ def test_an_object_that_is_not_ours_is_rejected_once_and_blocks_nobody(system: S
     key = f"photos/spirit/mars_rover_photos_batch_sol_1_to_1_{name}.json"
     system.s3().put_object(Bucket="mars", Key=key, Body=body)
     rows = wait_until(
-        lambda: system.sql(f"select reason, message from bronze.rejected_objects where object_key = '{key}'"),
+        lambda: system.sql(f"select reason, message from bronze.set_aside where object_key = '{key}'"),
         "the object's rejection",
     )
     assert len(rows) == 1

@@ -35,5 +35,5 @@ def test_the_archive_takes_no_notice_of_the_page(system: System) -> None:
     prefixes = [rule["Value"] for queue in queues for rule in queue["Filter"]["Key"]["FilterRules"]]
     assert sorted(prefixes) == sorted(f"{dataset}/" for dataset in DATASETS)
     wait_quiet(system)
-    for table in ("load_ledger", "rejected_objects"):
+    for table in ("load_ledger", "set_aside"):
         assert system.sql(f"select count(*) from bronze.{table} where object_key like 'docs/%'") == [(0,)]

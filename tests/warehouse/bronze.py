@@ -32,8 +32,9 @@ DDL = (
     " COORDINATES variant)",
     "create table if not exists BRONZE.LOAD_LEDGER (OBJECT_KEY varchar, ETAG varchar, TABLE_NAME varchar,"
     " ROW_COUNT integer, LOAD_ID varchar, LOADED_AT timestamp_ntz, PUBLISHED_AT timestamp_ntz)",
-    "create table if not exists BRONZE.REJECTED_OBJECTS (OBJECT_KEY varchar, ETAG varchar, REASON varchar,"
-    " MESSAGE varchar, REJECTED_AT timestamp_ntz)",
+    "create table if not exists BRONZE.SET_ASIDE (OBJECT_KEY varchar, ETAG varchar, GRAIN varchar, REASON varchar,"
+    " MESSAGE varchar, FIRST_SEEN_AT timestamp_ntz, LAST_SEEN_AT timestamp_ntz, ATTEMPTS integer,"
+    " NEXT_ATTEMPT_AT timestamp_ntz)",
     "create table if not exists BRONZE.SCHEDULE_LEDGER (SCHEDULE_ID varchar, DATASET varchar, ROVER_NAME varchar,"
     " SOL integer, ATTEMPT integer, REASON varchar, SCHEDULED_AT timestamp_ntz)",
 )

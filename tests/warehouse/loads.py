@@ -11,6 +11,8 @@ from typing import Any
 from mm_contracts.batch import LoadSpec, ObjectRef
 from mm_contracts.bronze import all_tables
 from mm_contracts.messages import LoadedObject
+from mm_contracts.reasons import ExitCode, Reason
+from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
 from mm_jobs.common.warehouse import Warehouse
@@ -68,6 +70,9 @@ class MemoryBucket:
     """Objects by key."""
 
     objects: dict[str, Stored] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    """Keys of objects that are listed and cannot be read."""
+    reads: list[str] = field(default_factory=list)
 
     def put(self, key: str, document: Any) -> ObjectRef:
         """Store a document (or raw bytes) and return what an event would say of it."""
@@ -77,7 +82,15 @@ class MemoryBucket:
         return ObjectRef(key=key, etag=etag)
 
     def get(self, key: str) -> Stored | None:
+        self.reads.append(key)
+        if key in self.refused:
+            message = f"the object store refused to read {key}: 503: SlowDown"
+            raise JobError(ExitCode.STORAGE_ERROR, Reason.STORAGE_ERROR, message)
         return self.objects.get(key)
+
+    def etag(self, key: str) -> str | None:
+        stored = self.objects.get(key)
+        return None if stored is None else stored.etag
 
     def list(self) -> Iterator[tuple[str, str, int]]:
         for key, stored in sorted(self.objects.items()):

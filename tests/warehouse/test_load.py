@@ -167,8 +167,8 @@ def test_what_can_never_be_loaded_is_recorded_once_and_blocks_nobody(
     misfit = bucket.put(key_of("Curiosity", 3, 3), photos_document("Curiosity", 3, 3) | {"sol_end": 10**400})
     good = bucket.put(key_of("Curiosity", 4, 4), photos_document("Curiosity", 4, 4))
     details = load(bucket, topic, log, text, other, misfit, good)["details"]
-    assert (details["rejected"], details["loaded"]) == (3, 1)
-    rejected = bronze("REJECTED_OBJECTS", "OBJECT_KEY, ETAG, REASON")
+    assert (details["set_aside"], details["loaded"]) == (3, 1)
+    rejected = bronze("SET_ASIDE", "OBJECT_KEY, ETAG, REASON")
     assert rejected == [
         (text.key, text.etag, "NotJson"),
         (other.key, other.etag, "BadDocument"),
@@ -176,8 +176,8 @@ def test_what_can_never_be_loaded_is_recorded_once_and_blocks_nobody(
     ]
     with client.Warehouse(query_tag="test") as warehouse:
         assert warehouse.run("list @BRONZE.LOAD_FILES") == []
-    assert load(bucket, topic, log, load_id="sweep")["details"]["rejected"] == 0
-    assert bronze("REJECTED_OBJECTS", "OBJECT_KEY, ETAG, REASON") == rejected
+    assert load(bucket, topic, log, load_id="sweep")["details"]["set_aside"] == 0
+    assert bronze("SET_ASIDE", "OBJECT_KEY, ETAG, REASON") == rejected
     # Its next content gets its chance.
     bucket.put(text.key, photos_document("Curiosity", 1, 1))
     assert load(bucket, topic, log, load_id="sweep-2")["details"]["loaded"] == 1
@@ -190,7 +190,7 @@ def test_a_sweep_finds_exactly_what_is_missing(bucket: MemoryBucket, topic: Topi
     bucket.put("somebody/elses.txt", b"hello")
     bucket.put("photos/curiosity/readme.json", b"{}")
     details = load(bucket, topic, log, load_id="sweep")["details"]
-    assert (details["loaded"], details["rejected"], details["skipped"]) == (1, 0, 1)
+    assert (details["loaded"], details["set_aside"], details["skipped"]) == (1, 0, 1)
     assert topic.keys() == [loaded.key, lost.key]
 
 
@@ -223,7 +223,7 @@ def test_a_load_that_fails_in_the_middle_keeps_what_it_has_loaded_and_leaves_not
             assert uploaded.acquire(timeout=60)
             uploaded.release()
             if next(copies) == failing:
-                raise JobError(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, "it went away")
+                raise client.Unreachable(ExitCode.TEMPORARY, Reason.WAREHOUSE_ERROR, "it went away")
         answer = run(self, sql, binds)
         if sql.startswith("put"):
             uploaded.release()

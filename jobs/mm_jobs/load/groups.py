@@ -16,14 +16,20 @@ MOST_OBJECTS: Final = 200
 
 
 def wanted(
-    objects: Iterable[ObjectRef], ledger: Mapping[str, Entry], rejected: Collection[tuple[str, str]]
+    objects: Iterable[ObjectRef], ledger: Mapping[str, Entry], waiting: Collection[tuple[str, str]]
 ) -> list[ObjectRef]:
-    """Return the objects whose content is neither in the ledger nor rejected; of a key named twice the last one."""
+    """Return the objects whose content is neither in the ledger nor set aside; of a key named twice the last one.
+
+    Args:
+        objects: what the bucket holds, or what events named.
+        ledger: its entries by key.
+        waiting: (key, ETag) of what is set aside and not to be tried yet.
+    """
     latest = {item.key: item for item in objects}
     return [
         item
         for item in latest.values()
-        if not (item.key in ledger and ledger[item.key].etag == item.etag) and (item.key, item.etag) not in rejected
+        if not (item.key in ledger and ledger[item.key].etag == item.etag) and (item.key, item.etag) not in waiting
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from mm_contracts.bronze import LEDGER, LOST, REJECTED
+from mm_contracts.bronze import LEDGER, LOST
 
 from mm_jobs.common.warehouse import Warehouse, placeholders
 
@@ -27,7 +27,7 @@ def chunks(items: Sequence[_Item], size: int = _MOST_BINDS) -> Iterator[Sequence
 
 
 class Ledger:
-    """Reads and writes of the ledger and of the rejected objects."""
+    """Reads and writes of the ledger."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
@@ -47,22 +47,6 @@ class Ledger:
     def give_up_lost(self) -> None:
         """Forget the lost objects that a whole sweep has not loaded: the bucket has them no more. Raises JobError."""
         self._warehouse.run(f"delete from {LEDGER} where ETAG = {LOST}")
-
-    def rejected(self, keys: Sequence[str] | None = None) -> set[tuple[str, str]]:
-        """Return (key, ETag) of the rejected ones of the keys, or of all. Raises JobError."""
-        rows = self._by_key(f"select OBJECT_KEY, ETAG from {REJECTED}", keys)
-        return {(key, etag) for key, etag in rows}
-
-    def reject(self, key: str, etag: str, reason: str, message: str, at: str) -> None:
-        """Record, once, that an object can never be loaded."""
-        self._warehouse.run(
-            f"merge into {REJECTED} t using (select ? as OBJECT_KEY, ? as ETAG) s "
-            "on t.OBJECT_KEY = s.OBJECT_KEY and t.ETAG = s.ETAG "
-            "when matched then update set REASON = ?, MESSAGE = ? "
-            "when not matched then insert (OBJECT_KEY, ETAG, REASON, MESSAGE, REJECTED_AT) "
-            "values (s.OBJECT_KEY, s.ETAG, ?, ?, ?)",
-            (key, etag, reason, message[:1000], reason, message[:1000], at),
-        )
 
     def mark_published(self, objects: Iterable[tuple[str, str]], at: str) -> None:
         """Note that the event of these (key, ETag) was delivered; content that changed meanwhile is left unmarked."""

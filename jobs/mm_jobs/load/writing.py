@@ -1,10 +1,10 @@
 """Write a group of objects into bronze: one transaction with its ledger, whichever way the documents come."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mm_contracts.bronze import LEDGER
+from mm_contracts.bronze import LEDGER, SET_ASIDE
 
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.warehouse import DataError, Warehouse, placeholders
@@ -23,16 +23,25 @@ class Group:
     staged: Staged
 
 
+@dataclass(frozen=True, slots=True)
+class Unstaged:
+    """Objects that the warehouse did not take as files, and what it said."""
+
+    objects: Sequence[Loadable]
+    error: JobError
+
+
 def stage(session: Callable[[], Warehouse], staging: Staging, load_id: str, objects: Sequence[Loadable]) -> Group:
     """Stage objects for one transaction, in the session that ``session`` gives. Raises JobError: nothing is staged."""
     parts = parts_of(objects, load_id, naive_utc(datetime.now(UTC)))
     return Group(objects, parts, staging.stage(session, parts))
 
 
-def write(warehouse: Warehouse, group: Group) -> None:
+def write(warehouse: Warehouse, group: Group, forget: Collection[str] = ()) -> None:
     """Load a group: all of its objects and their ledger entries, or nothing, and then it is staged no more.
 
-    The rows and the entry that a key had before are replaced, so that a repetition changes nothing.
+    The rows and the entry that a key had before are replaced, so that a repetition changes nothing. What is loaded is
+    set aside no more: ``forget`` names the keys of which something is.
 
     Raises:
         DataError: the values of some object do not fit.
@@ -49,6 +58,8 @@ def write(warehouse: Warehouse, group: Group) -> None:
                 warehouse.run(f"delete from {part.table.qualified} where {in_keys}", part.keys)
                 group.staged.copy(warehouse, part)
                 _enter(warehouse, part, in_keys)
+            if known := [key for key in keys if key in forget]:
+                warehouse.run(f"delete from {SET_ASIDE} where OBJECT_KEY in {placeholders(len(known))}", known)
     except (DataError, Changed, JobError):
         group.staged.discard(warehouse)
         raise

@@ -238,7 +238,7 @@ def test_what_changed_is_left_and_the_others_are_loaded(lines: io.StringIO) -> N
     account.before_copy = lambda _: account.bucket.etags.update({_key(2): "newer"})
     topic = Topic()
     details = _load(account, topic, lines)["details"]
-    assert (details["loaded"], details["changed"], details["rejected"]) == (2, 1, 0)
+    assert (details["loaded"], details["changed"], details["set_aside"]) == (2, 1, 0)
     assert topic.keys == [_key(1), _key(3)]
     assert account.ends() == ["begin", "rollback", "begin", "commit"]
     assert "object.changed" in lines.getvalue()
@@ -262,8 +262,8 @@ def test_content_that_nobody_checked_rejects_nothing(lines: io.StringIO) -> None
 
     account.before_copy = overwrite
     details = _load(account, Topic(), lines)["details"]
-    assert (details["loaded"], details["changed"], details["rejected"]) == (1, 1, 0)
-    assert not [text for text in account.texts() if "REJECTED_OBJECTS" in text and text.startswith("merge")]
+    assert (details["loaded"], details["changed"], details["set_aside"]) == (1, 1, 0)
+    assert not [text for text in account.texts() if "SET_ASIDE" in text and text.startswith("merge")]
 
 
 def test_values_that_fit_no_column_are_refused_as_ever(lines: io.StringIO) -> None:
@@ -277,7 +277,7 @@ def test_values_that_fit_no_column_are_refused_as_ever(lines: io.StringIO) -> No
 
     account.before_copy = refuse
     details = _load(account, Topic(), lines)["details"]
-    assert (details["loaded"], details["changed"], details["rejected"]) == (1, 1, 1)
+    assert (details["loaded"], details["changed"], details["set_aside"]) == (1, 1, 1)
 
 
 def test_a_warehouse_that_refuses_all_that_is_left_is_at_fault_itself(lines: io.StringIO) -> None:

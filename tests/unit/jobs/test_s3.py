@@ -1,5 +1,9 @@
 """What the bucket's client makes of the store's answers."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -38,3 +42,47 @@ def test_what_is_not_there_is_none_and_a_refusal_is_an_error() -> None:
     with pytest.raises(JobError, match="refused to look at k: 403") as caught:
         _bucket("403").etag("k")
     assert caught.value.code == ExitCode.STORAGE_ERROR
+
+
+@contextmanager
+def _store(body: bytes, length: int) -> Iterator[str]:
+    """A store that promises ``length`` bytes of every object and gives these."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("ETag", '"e"')
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("length", [4, 100])
+def test_an_object_that_ends_too_soon_is_an_error_and_never_a_short_object(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _store(b"half", length) as url:
+        for name, value in {
+            "S3_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        if length == 4:
+            assert Bucket().get("k") == (b"half", "e", {})
+        else:
+            with pytest.raises(JobError, match="did not read k") as caught:
+                Bucket().get("k")
+            assert caught.value.code == ExitCode.STORAGE_ERROR

@@ -52,6 +52,9 @@ class Staged(Protocol):
 class Staging(Protocol):
     """A way for documents to get into their tables."""
 
+    as_is: bool
+    """Whether the warehouse reads the bucket's own bytes, so that a document cannot be mended on its way."""
+
     def stage(self, session: Callable[[], Warehouse], parts: Sequence[Part]) -> Staged:
         """Make the parts' documents readable for the warehouse, outside of any transaction.
 

@@ -31,6 +31,8 @@ class Heads(Protocol):
 class ExternalStaging:
     """COPY from the stage whose URL is the bucket's root. The bucket is only ever read."""
 
+    as_is = True
+
     def __init__(self, stage: str, bucket: Heads) -> None:
         self._stage = stage
         self._bucket = bucket

@@ -28,6 +28,8 @@ _ABANDONED: Final = timedelta(days=1)
 class InternalStaging:
     """PUT before the transaction, so that nothing waits for an upload under locks; COPY inside it."""
 
+    as_is = False
+
     def stage(self, session: Callable[[], Warehouse], parts: Sequence[Part]) -> "StagedFiles":
         """Put a file for each part. See ``Staging``."""
         # A folder of its own for each try: what another try has left there is none of this one's.
