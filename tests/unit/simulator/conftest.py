@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,7 +78,7 @@ def longer() -> World:
     return World(Settings().seed, parse_instant("2026-09-01T00:00:00Z"))
 
 
-def build(world: World, **changes: Any) -> Api:
+def build(world: World | None, **changes: Any) -> Api:
     """A simulator with other settings than the defaults, over a history that is there already."""
     wall = Wall()
     return Api(Simulator(replace(Settings(), **changes), real_now=wall, steady=wall, world=world), wall)
@@ -99,6 +101,25 @@ def make(world: World) -> Iterator[Callable[..., Api]]:
 def tiny(make: Callable[..., Api]) -> Api:
     """The tiny profile, fresh for each test."""
     return make(profile="tiny")
+
+
+@pytest.fixture(scope="session")
+def recording() -> Iterator[Api]:
+    """The tiny profile with every real answer there is: its history is built anew, so once for all tests."""
+    shared = Path(os.environ.get("MARS_SHARED") or Path(__file__).parents[4] / "shared")
+    feeds = shared / "data" / "feeds"
+    if not feeds.is_dir():
+        pytest.skip("no real answers here; set MARS_SHARED to a folder that has data/feeds")
+    api = build(None, profile="tiny", captures_dir=str(feeds))
+    with api.loops:
+        yield api
+
+
+@pytest.fixture
+def recorded(recording: Api) -> Api:
+    """The same, as at its start."""
+    assert recording.client.post("/__sim/reset").is_success
+    return recording
 
 
 @pytest.fixture(scope="session")
