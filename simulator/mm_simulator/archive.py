@@ -12,13 +12,12 @@ from mm_simulator.core.facts import CAMERA_BY_ID, ROVER_BY_ID, ROVERS, Rover
 from mm_simulator.core.photos import Photo
 from mm_simulator.core.profiles import Profile
 from mm_simulator.core.records import Record, record, thumbnail
-from mm_simulator.core.release import first_seen, last_release, received, released
+from mm_simulator.core.release import Release, first_seen
 from mm_simulator.core.timebase import CLOCKS, SOL_SECONDS, earth_date
 from mm_simulator.core.world import World
 from mm_simulator.manifest import Entry, Manifest, summed
 from mm_simulator.render import dump, photo_fragments
 
-_GROWING = 5  # newest sols that may still get photos, counted back from the present one
 _NEVER = 1_000_000  # later than any sol
 _RENUMBERED = 10_000_000  # added to a generated id that a capture already holds
 
@@ -37,10 +36,11 @@ class Archive:
 
     def __init__(
         self, world: Callable[[float], World], profile: Profile, captures: Captures,
-        image_base: str | None = None, cache_sols: int = 64,
+        image_base: str | None = None, cache_sols: int = 64, release: Release | None = None,
     ) -> None:  # fmt: skip
         self._world, self.profile, self._captures = world, profile, captures.sols
         self._image_base, self._cache_sols = image_base, cache_sols
+        self._release = release or Release()
         self._captured = {i.photo.id: (key, i) for key, c in self._captures.items() for i in c.photos}
         self._by_address = {i.photo.img_src: i for _, i in self._captured.values()}
         self._listed: OrderedDict[tuple[str, int, int], list[Listed]] = OrderedDict()
@@ -88,8 +88,8 @@ class Archive:
 
     def changed(self, rover: Rover, now: float) -> float | None:
         """When (simulated Unix s) the rover's photos last became more; None for a rover without any."""
-        newest = self.manifest(rover, now).entries[-_GROWING:]
-        times = (last_release(rover, entry.sol, now) for entry in newest)
+        newest = self.manifest(rover, now).entries[-self._release.growing :]
+        times = (self._release.last(rover, entry.sol, now) for entry in newest)
         return max((moment for moment in times if moment is not None), default=None)
 
     def feed(self, rover: Rover, sol: int, now: float) -> list[Record]:
@@ -149,10 +149,9 @@ class Archive:
         """The sol of an Earth date, or the one before."""
         return int((day - rover.landing_date).days * 86400.0 / SOL_SECONDS)
 
-    @staticmethod
-    def _frozen_sols(rover: Rover, now: float) -> int:
+    def _frozen_sols(self, rover: Rover, now: float) -> int:
         """The last sol that can change no more; later ones are looked at each time."""
-        return CLOCKS[rover.name].sol_at(now) - _GROWING if rover.active else _NEVER
+        return CLOCKS[rover.name].sol_at(now) - self._release.growing if rover.active else _NEVER
 
     def _visible(self, rover: Rover, sol: int, now: float) -> int:
         if not self.profile.shows(rover.name, sol):
@@ -160,7 +159,7 @@ class Archive:
         plan = self._world(now).plans[rover.name].get(sol)
         if plan is None:
             return 0
-        count = released(rover, sol, plan.total, now)
+        count = self._release.released(rover, sol, plan.total, now)
         cap = self.profile.cap(rover.name, sol)
         return count if cap is None else min(count, cap)
 
@@ -168,7 +167,7 @@ class Archive:
         """Entries of the sols after < sol <= until; without an end, of the few that may still grow."""
         plans = self._world(now).plans[rover.name]
         if until is None:
-            sols = {sol for sol in range(after + 1, after + _GROWING + 1) if sol in plans}
+            sols = {sol for sol in range(after + 1, after + self._release.growing + 1) if sol in plans}
         else:
             sols = {sol for sol in plans if after < sol <= until}
         sols |= {s for name, s in self._captures if name == rover.name and s > after and (until is None or s <= until)}
@@ -206,7 +205,7 @@ class Archive:
         else:
             whole = self._world(now).ids.cells(rover.id, sol)
             order = {number: i for i, number in enumerate(n for ids in whole.values() for n in ids)}
-            times = received(rand, rover, sol, len(order))
+            times = self._release.received(rand, rover, sol, len(order))
             made = [record(rand, rover, sol, item.photo, times[order[item.id % _RENUMBERED]]) for item in listed]
         small = (thumbnail(item) for item in made)
         return sorted([*made, *(item for item in small if item is not None)], key=_newest_first)

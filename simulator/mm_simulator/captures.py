@@ -16,8 +16,8 @@ from typing import Any
 
 from mm_simulator.core.facts import CAMERA_ID, ROVERS, find_rover
 from mm_simulator.core.photos import Photo
-from mm_simulator.core.plan import GivenSol
 from mm_simulator.core.records import stem
+from mm_simulator.core.tables import ManifestRow
 from mm_simulator.core.timebase import CLOCKS, earth_date
 
 _CLOCK = re.compile(r"_(\d{10})_(\d{3})|^(?:[A-Z]{2}[AB0]_|[12][A-Z])(\d{9})()")
@@ -63,7 +63,7 @@ class Captures:
 
     sols: Mapping[tuple[str, int], Capture] = field(default_factory=dict)
     layers: Mapping[tuple[str, str], tuple[tuple[float, Mapping[str, Any]], ...]] = field(default_factory=dict)
-    manifests: Mapping[str, tuple[GivenSol, ...]] = field(default_factory=dict)
+    manifests: Mapping[str, tuple[ManifestRow, ...]] = field(default_factory=dict)
 
     def layer(self, rover: str, name: str, now: float) -> Mapping[str, Any] | None:
         """The newest recording of a layer on a simulated day, else the oldest there is."""
@@ -84,7 +84,7 @@ def load_captures(folder: Path) -> Captures:
         raise CaptureError(f"SIM_CAPTURES_DIR: no file of {folder} ends in .json; put recorded answers there")
     sols: dict[tuple[str, int], dict[int, Recorded]] = {}
     layers: dict[tuple[str, str], list[tuple[float, Mapping[str, Any]]]] = {}
-    manifests: dict[str, tuple[GivenSol, ...]] = {}
+    manifests: dict[str, tuple[ManifestRow, ...]] = {}
     for path in paths:
         try:
             document = json.loads(path.read_bytes())
@@ -169,11 +169,11 @@ def _capture(rover: str, sol: int, items: Iterable[Recorded]) -> Capture:
     return Capture(rover, sol, day, ordered, feed)
 
 
-def _manifest(document: Mapping[str, Any]) -> tuple[str, tuple[GivenSol, ...]]:
+def _manifest(document: Mapping[str, Any]) -> tuple[str, tuple[ManifestRow, ...]]:
     rover = find_rover(document["name"])
     if rover is None:
         raise CaptureError(f"is a manifest of an unknown rover: {document['name']}")
-    rows = (GivenSol(int(e["sol"]), int(e["total_photos"]), tuple(e["cameras"])) for e in document["photos"])
+    rows = (ManifestRow(int(e["sol"]), int(e["total_photos"]), tuple(e["cameras"])) for e in document["photos"])
     return rover.name, tuple(rows)
 
 

@@ -51,8 +51,8 @@ _SPECS: dict[str, _Spec] = {
         "SIM_PROFILE",
         "demo",
         str,
-        "tiny, demo or full",
-        "which sols there are: tiny, demo or full",
+        "tiny, demo, living or full",
+        "which sols there are: tiny, demo, living or full",
     ),
     "seed": (
         "SIM_SEED",
@@ -130,6 +130,27 @@ _SPECS: dict[str, _Spec] = {
         _count,
         "a whole number, 0 or more",
         "requests of one key to marsvista in any day; 0: no limit and no headers",
+    ),
+    "history": (
+        "SIM_HISTORY",
+        "drawn",
+        str,
+        "drawn or real",
+        "real: Opportunity's, Spirit's and Curiosity's sols (to 4102) as their whole manifests have them",
+    ),
+    "late_sols": (
+        "SIM_LATE_SOLS",
+        "0",
+        _count,
+        "a whole number, 0 or more",
+        "of every so manyth new sol the last photos come late; 0: of none",
+    ),
+    "late_hours": (
+        "SIM_LATE_HOURS",
+        "200",
+        _positive,
+        "a number, 0 or more",
+        "how long after the end of such a sol they come",
     ),
     "manifest_lag_hours": (
         "SIM_MANIFEST_LAG_HOURS",
@@ -213,6 +234,9 @@ class Settings:
     demo_key_per_day: int = 50
     vista_per_hour: int = 10_000
     vista_per_day: int = 100_000
+    history: str = "drawn"
+    late_sols: int = 0
+    late_hours: float = 200.0
     manifest_lag_hours: float = 0.0
     rover_shape: str = "short"
     image_base: str = ""
@@ -240,6 +264,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             raise SettingsError(f"{name}={text!r} cannot be used ({error}); it must be {must}") from None
     settings = Settings(**values)
     _check("SIM_PROFILE", settings.profile, set(PROFILES))
+    _check("SIM_HISTORY", settings.history, {"drawn", "real"})
     _check("SIM_ROVER_SHAPE", settings.rover_shape, {"short", "extended"})
     _check("LOG_LEVEL", settings.log_level, {"critical", "error", "warning", "info", "debug"})
     if not settings.seed.isascii():

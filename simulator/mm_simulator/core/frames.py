@@ -14,7 +14,7 @@ from mm_simulator.core.rand import Rand, probit
 from mm_simulator.core.tables import Drive
 from mm_simulator.core.timebase import CLOCKS
 
-_TILES = (1, 4, 7, 10)
+_TILES = ((1, 4, 7, 10), (2, 3, 12, 13))  # the numbers of a frame's four tiles, of either way to cut it
 _TILED_SHARE = 0.20
 _COPIED_SHARE = 0.03
 _HOURS = {
@@ -69,13 +69,14 @@ def slots(rand: Rand, rover: str, sol: int, camera_id: int, count: int, whole: i
         free = count - len(laid)
         plain = frame < whole
         tiled = (
-            not plain and instrument == "NAVCAM" and free >= len(_TILES)
+            not plain and instrument == "NAVCAM" and free >= len(_TILES[0])
             and rand.u(rover, sol, f"tiles-{instrument}", frame) < _TILED_SHARE
         )  # fmt: skip
-        laid.extend(Slot(frame, tile, tiled, 1) for tile in (_TILES if tiled else (1,)))
+        tiles = _TILES[frame % 2] if tiled else (1,)
+        laid.extend(Slot(frame, tile, tiled, 1) for tile in tiles)
         copied = not plain and len(laid) < count
         if copied and rand.u(rover, sol, f"copy-{instrument}", frame) < _COPIED_SHARE:
-            laid.append(Slot(frame, 1, tiled, 2))
+            laid.append(Slot(frame, tiles[0], tiled, 2))
         frame += 1
     return laid
 

@@ -66,7 +66,7 @@ def _m20(sol: int, camera_id: int, slot: Slot, at: Reading, rmc: tuple[int, int]
     else:
         folder, pattern, product, letters, tail = _M20_KINDS[instrument]
         prefix = pattern.format(
-            eye=eye, letter="FFFFFFFE"[sequence % 8], filter=int(u * 1.6) * (1 + sequence % 7),
+            eye=eye, letter="FFFFFFGE"[sequence % 8], filter=int(u * 1.6) * (1 + sequence % 7),
             sherloc="F1"[sequence % 2], rmi="EF"[sequence % 2],
         )  # fmt: skip
     if driving and letters in ("NCAM", "FHAZ", "RHAZ"):
@@ -135,7 +135,7 @@ def _mer(rover: str, sol: int, camera_id: int, slot: Slot, index: int, at: Readi
         lens = "LR"[int(u * 100) % 2] + str(1 + int(u * 1000) % 7)
     else:
         lens = ("M" if instrument == "MINITES" else "N") + "0"
-    # The letter tells the kind of sequence: F of the descent camera, P of all others that the API serves.
-    kind = "F" if instrument == "ENTRY" else "P"
+    # The letter tells the kind of sequence: F of the descent camera, and now and then of others.
+    kind = "F" if instrument == "ENTRY" or sequence % 8 == 7 else "P"
     file = f"{number}{folder.upper()}{at[0]:09d}{product}{site}{drive}{kind}{sequence:04d}{lens}M{slot.version}-BR.JPG"
     return f"{_MER}/{number}/{folder}/{sol:03d}/{file}"

@@ -20,7 +20,7 @@ from mm_simulator.core.split import (
     named_groups,
     split,
 )
-from mm_simulator.core.tables import FIRST_SOLS, KNOWN_SPLITS, curiosity_manifest, m20_drives
+from mm_simulator.core.tables import FIRST_SOLS, KNOWN_SPLITS, ManifestRow, curiosity_manifest, m20_drives
 from mm_simulator.core.totals import raw_total, scale_exact
 
 # Totals that the real API reported, and the sol each belongs to.
@@ -46,14 +46,6 @@ class SolPlan(NamedTuple):
     def total(self) -> int:
         """Photos of the sol."""
         return sum(count for _, count in self.cells)
-
-
-class GivenSol(NamedTuple):
-    """One sol of a manifest that was given in place of the drawn history."""
-
-    sol: int
-    total: int
-    cameras: tuple[str, ...]
 
 
 def _cells(counts: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
@@ -177,7 +169,7 @@ def _sum(rows: Mapping[int, SolPlan], first: int, last: int) -> int:
     return sum(plan.total for sol, plan in rows.items() if first <= sol <= last)
 
 
-def _given(rand: Rand, rover: str, rows: Iterable[GivenSol]) -> list[SolPlan]:
+def _given(rand: Rand, rover: str, rows: Iterable[ManifestRow]) -> list[SolPlan]:
     """A rover's sols as a manifest tells them; how each sol's photos divide over its cameras is drawn."""
     plans = []
     for row in rows:
@@ -191,7 +183,7 @@ def _given(rand: Rand, rover: str, rows: Iterable[GivenSol]) -> list[SolPlan]:
 
 
 def build(
-    rand: Rand, last_sol: Mapping[str, int], given: Mapping[str, Sequence[GivenSol]] | None = None
+    rand: Rand, last_sol: Mapping[str, int], given: Mapping[str, Sequence[ManifestRow]] | None = None
 ) -> dict[str, list[SolPlan]]:
     """Every rover's sols with photos, ascending; those of active rovers up to ``last_sol``.
 

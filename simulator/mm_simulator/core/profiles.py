@@ -48,6 +48,16 @@ PROFILES: dict[str, Profile] = {
             "Spirit": _sols(range(1, 41)),
         },
     ),
+    # What a month or a year after the first of these sols brings, with the clock set to 2025-12-28 or later.
+    "living": Profile(
+        "living",
+        {
+            "Perseverance": _sols(range(1715, 4000)),
+            "Curiosity": _sols(range(4755, 7000)),
+            "Opportunity": _sols(1, 2, 3),
+            "Spirit": _sols(1, 2, 3),
+        },
+    ),
     "tiny": Profile(
         "tiny",
         {

@@ -69,12 +69,18 @@ def _curiosity_2025() -> tuple[tuple[Group, float], ...]:
     )
 
 
+# Measured on the whole manifests: the share of sols with photos on which a camera has some.
+_MER_SHARES = {
+    "Opportunity": {"PANCAM": 0.99, "NAVCAM": 0.57, "FHAZ": 0.49, "RHAZ": 0.32, "MINITES": 0.14},
+    "Spirit": {"PANCAM": 0.99, "NAVCAM": 0.57, "FHAZ": 0.47, "RHAZ": 0.27, "MINITES": 0.16},
+}
+
+
 def _mer(rover: str) -> tuple[tuple[Group, float], ...]:
-    chances = {"PANCAM": 0.75, "NAVCAM": 0.70, "FHAZ": 0.85, "RHAZ": 0.60, "MINITES": 0.25}
-    return tuple((_classic(name, rover), chance) for name, chance in chances.items())
+    return tuple((_classic(name, rover), chance) for name, chance in _MER_SHARES[rover].items())
 
 
-# The chance that an instrument took photos on a sol; design choices, not measured.
+# The chance that an instrument took photos on a sol; those of Perseverance and of Curiosity in 2025 are design choices.
 PRESENCE: dict[str, tuple[tuple[Group, float], ...]] = {
     "Perseverance": _perseverance(),
     "Curiosity 2025": _curiosity_2025(),

@@ -41,7 +41,7 @@ KNOWN_SPLITS: dict[tuple[str, int], dict[str, int]] = {
 
 
 class ManifestRow(NamedTuple):
-    """One sol of the real Curiosity manifest."""
+    """One sol of a real manifest."""
 
     sol: int
     total: int
@@ -75,6 +75,18 @@ def curiosity_manifest() -> tuple[ManifestRow, ...]:
         ManifestRow(int(row["sol"]), int(row["total_photos"]), tuple(row["cameras"].split("+")))
         for row in rows("curiosity_manifest_sol0_3156.csv")
     )
+
+
+@cache
+def real_manifests() -> dict[str, tuple[ManifestRow, ...]]:
+    """The real manifests by rover, sols ascending: whole ones of Opportunity and Spirit, Curiosity's to sol 4102."""
+    return {
+        rover: tuple(
+            ManifestRow(int(row["sol"]), int(row["total_photos"]), tuple(row["cameras"].split("+")))
+            for row in rows(f"manifest_{rover.lower()}_2024-10-06.csv")
+        )
+        for rover in ("Opportunity", "Spirit", "Curiosity")
+    }
 
 
 @cache

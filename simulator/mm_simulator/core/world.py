@@ -9,9 +9,9 @@ from mm_simulator.core.drives import Track, curiosity_drives
 from mm_simulator.core.facts import ROVERS, Rover
 from mm_simulator.core.ids import assign
 from mm_simulator.core.photos import Photo, sol_photos
-from mm_simulator.core.plan import GivenSol, SolPlan, build
+from mm_simulator.core.plan import SolPlan, build
 from mm_simulator.core.rand import Rand
-from mm_simulator.core.tables import m20_drives
+from mm_simulator.core.tables import ManifestRow, m20_drives
 from mm_simulator.core.timebase import CLOCKS
 
 _MARGIN_SOLS = 60  # built beyond what is asked for, so that a moving clock seldom asks again
@@ -20,7 +20,7 @@ _MARGIN_SOLS = 60  # built beyond what is asked for, so that a moving clock seld
 class World:
     """What happened, by rover and sol. Building it takes under a second; photos are made when asked for."""
 
-    def __init__(self, seed: str, until: float, given: Mapping[str, Sequence[GivenSol]] | None = None) -> None:
+    def __init__(self, seed: str, until: float, given: Mapping[str, Sequence[ManifestRow]] | None = None) -> None:
         """Build every sol that has begun before the Unix time ``until``, and a few more.
 
         ``given`` are sols of real manifests by rover, in place of drawn ones.

@@ -15,6 +15,8 @@ from mm_simulator.archive import Archive
 from mm_simulator.captures import Captures, load_captures
 from mm_simulator.clock import SimClock
 from mm_simulator.core.profiles import PROFILES, Profile
+from mm_simulator.core.release import Release
+from mm_simulator.core.tables import real_manifests
 from mm_simulator.core.world import World
 from mm_simulator.settings import Settings
 from mm_simulator.shell.bodies import NOT_FOUND, application_error, error_format, gateway_error
@@ -56,8 +58,9 @@ class Simulator:
             self.faults.add(fault)
         folder = settings.captures_path()
         self._captures = load_captures(folder) if folder else Captures()
-        given = self._captures.manifests
-        self._held = world if world and not given else World(settings.seed, settings.now, given)
+        real = real_manifests() if settings.history == "real" else {}
+        self._given = {**real, **self._captures.manifests}
+        self._held = world if world and not self._given else World(settings.seed, settings.now, self._given)
         self.show(PROFILES[settings.profile])
         self.log = RequestLog(settings.request_log)
         self.gateway = Gateway(
@@ -88,7 +91,12 @@ class Simulator:
     def show(self, profile: Profile) -> None:
         """Show these sols from now on."""
         self.archive = Archive(
-            self._world, profile, self._captures, self.settings.image_base or None, self.settings.cache_sols
+            self._world,
+            profile,
+            self._captures,
+            self.settings.image_base or None,
+            self.settings.cache_sols,
+            Release(self.settings.late_sols, self.settings.late_hours),
         )
         self.layers = Layers(self._world, self.clock.now, profile, self._captures)
         self._images = Images(self.archive, self.clock.now, self.settings.seed)
@@ -96,7 +104,7 @@ class Simulator:
     def _world(self, now: float) -> World:
         """The world, built further if the clock has run out of it."""
         if not self._held.covers(now):
-            self._held = World(self.settings.seed, now, self._captures.manifests)
+            self._held = World(self.settings.seed, now, self._given)
         return self._held
 
     def reset(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any
 
-from mm_simulator.core.facts import find_rover
+from mm_simulator.core.facts import CAMERA_BY_ID, find_rover
 from mm_simulator.core.timebase import format_instant, parse_instant
 from mm_simulator.shell.drift import DRIFTS
 from mm_simulator.shell.target import FEED_KINDS, FLAVOURS, KINDS, MMGIS_KINDS, NASA_V1, V1_KINDS, V2_KINDS, Target
@@ -36,7 +36,7 @@ _DATA = ("photos", "latest_photos", "photo")
 _DEFAULT_PATHS: dict[str, tuple[str, ...]] = {
     "manifest_500": ("manifest",), "stale_manifest": ("manifest",), "manifest_count_delta": ("manifest",),
     "duplicate_pages": ("photos", "latest_photos"), "extended_rover": _DATA,
-    "missing_earth_date": (*_DATA, "manifest"), "unknown_camera": (*_DATA, "manifest"),
+    "missing_earth_date": (*_DATA, "manifest"), "unknown_camera": (*_DATA, "manifest", "feed"),
     "lag": KINDS, "fallback_images": ("feed",), "string_page": ("feed",), "unk_fields": ("feed",),
     "layer_drift": MMGIS_KINDS,
 }  # fmt: skip
@@ -53,7 +53,7 @@ _NUMBERS: dict[str, tuple[tuple[str, ...], type, float, float]] = {
 }
 _FIELDS = {
     "kind", "flavour", "path", "rover", "sol", "sols", "probability", "times", "from", "until", "body", "mode",
-    "retry_form", "shape", *_NUMBERS,
+    "retry_form", "shape", "camera", *_NUMBERS,
 }  # fmt: skip
 _WITHOUT_A_GATEWAY = {"mmgis", "image"}  # plain files, which nobody counts
 
@@ -125,6 +125,7 @@ def parse(fault_id: str, given: Mapping[str, Any]) -> Fault:
     _choice(fault, given, "body", "status", _BODIES)
     _choice(fault, given, "mode", "truncated", ("json", "connection"))
     _choice(fault, given, "retry_form", "rate_limit", ("seconds", "date"))
+    _choice(fault, given, "camera", "unknown_camera", sorted({camera.name for camera in CAMERA_BY_ID.values()}))
     _choice(fault, given, "shape", "layer_drift", DRIFTS)
     return fault
 

@@ -107,6 +107,12 @@ class FaultBook:
         return self._rand.u(target.rover or "-", sol, tag, attempt) < fault.probability
 
 
+def _camera(fault: Fault) -> dict[str, Any]:
+    if "camera" in fault.parameters:
+        return {"renamed_camera": fault.parameters["camera"]}
+    return {"unknown_camera": fault.parameters.get("count") or 1}
+
+
 def _shape(fault: Fault) -> dict[str, Any]:
     count = fault.parameters.get("count")
     shape: dict[str, Any] = {
@@ -115,7 +121,7 @@ def _shape(fault: Fault) -> dict[str, Any]:
         "duplicate_pages": {"overlap": count or 5},
         "extended_rover": {"extended_rover": True},
         "missing_earth_date": {"missing_earth_date": True},
-        "unknown_camera": {"unknown_camera": count or 1},
+        "unknown_camera": _camera(fault),
         "lag": {"lag": 3600.0 * fault.parameters.get("hours", 24.0)},
         "fallback_images": {"fallback": True},
         "string_page": {"string_page": True},

@@ -15,7 +15,7 @@ from mm_simulator.core.records import Record
 from mm_simulator.core.timebase import CLOCKS, format_instant, format_millis, spoken_day
 from mm_simulator.render import dump, rebased
 from mm_simulator.shell.feeds import page
-from mm_simulator.shell.shapes import Shapes
+from mm_simulator.shell.shapes import NEW_CAMERA, Shapes
 from mm_simulator.shell.target import Target, to_integer
 
 _MOST = 100  # images a page, whatever ``num`` asks for
@@ -51,6 +51,8 @@ class M20Feed:
             result = page(archive, _ROVER, {}, now, 0, size)
             found, total = result.records, result.total
         images = [self.item(record, category) for record in found]
+        if shapes.renamed_camera:
+            images = [_renamed(image, shapes.renamed_camera) for image in images]
         if shapes.unk_fields:
             images = [_unknown(image) for image in images]
         body = _envelope(images, size, total, query.get("page", "0") if shapes.string_page else number, category)
@@ -152,6 +154,12 @@ def _envelope(images: list[Any], size: int, total: int, number: int | str, categ
         body |= {"error_message": "No more images."}
     version = "1.2" if "," in category else "1.1"
     return body | {"total_results": total if images else 0, "type": f"{name}-images-list-{version}", "page": number}
+
+
+def _renamed(image: Mapping[str, Any], camera: str) -> Mapping[str, Any]:
+    if image["camera"]["instrument"] != camera:
+        return image
+    return {**image, "camera": image["camera"] | {"instrument": NEW_CAMERA}}
 
 
 def _unknown(image: Mapping[str, Any]) -> dict[str, Any]:

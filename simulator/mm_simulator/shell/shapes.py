@@ -23,6 +23,7 @@ class Shapes:
     extended_rover: bool = False
     missing_earth_date: bool = False
     unknown_camera: int = 0  # photos (the first ones) of a camera that no list names
+    renamed_camera: str = ""  # a camera that is called NEW_CAMERA from now on, in photos and manifest alike
     count_delta: int = 0  # added to the totals of a manifest's sols
     drop_last: int = 0  # newest sols that a manifest does not know yet
     sols: frozenset[int] | None = None
@@ -39,7 +40,12 @@ class Shapes:
     @property
     def manifest(self) -> bool:
         """Whether a manifest comes out other than it should."""
-        return bool(self.count_delta or self.drop_last or self.missing_earth_date or self.unknown_camera)
+        return bool(self.count_delta or self.drop_last or self.missing_earth_date or self.new_camera)
+
+    @property
+    def new_camera(self) -> bool:
+        """Whether a camera is called by a name that no list has."""
+        return bool(self.unknown_camera or self.renamed_camera)
 
     def with_extended_rover(self) -> Shapes:
         """The same, with the longer rover inside photos."""
@@ -47,14 +53,14 @@ class Shapes:
 
     def deform_photos(self, fragments: Iterable[bytes], rover: Callable[[Rover], Any]) -> Iterable[bytes]:
         """Deform photos in the order in which they are sent; ``rover`` gives the longer form of a rover."""
-        if not (self.extended_rover or self.missing_earth_date or self.unknown_camera):
+        if not (self.extended_rover or self.missing_earth_date or self.new_camera):
             return fragments
         return [self._photo(json.loads(body), i, rover) for i, body in enumerate(fragments)]
 
     def _photo(self, photo: dict[str, Any], index: int, rover: Callable[[Rover], Any]) -> bytes:
         if self.missing_earth_date:
             del photo["earth_date"]
-        if index < self.unknown_camera:
+        if index < self.unknown_camera or photo["camera"]["name"] == self.renamed_camera:
             rover_id = photo["camera"]["rover_id"]
             photo["camera"] |= {"id": _NEW_CAMERA_ID + rover_id, "name": NEW_CAMERA, "full_name": NEW_CAMERA}
         if self.extended_rover:
@@ -77,6 +83,9 @@ class Shapes:
             entry = entry._replace(total=max(1, entry.total + self.count_delta))
         if self.unknown_camera:
             entry = entry._replace(cameras=tuple(sorted({*entry.cameras, NEW_CAMERA})))
+        if self.renamed_camera in entry.cameras:
+            kept = set(entry.cameras) - {self.renamed_camera}
+            entry = entry._replace(cameras=tuple(sorted({*kept, NEW_CAMERA})))
         return entry
 
     def deform_manifest_object(self, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -212,3 +212,21 @@ def test_every_kind_can_be_set_and_shown(tiny: Any, kind: str) -> None:
     fault_id = tiny.fault(kind=kind)
     shown = tiny.client.get("/__sim/faults").json()["faults"]
     assert [(fault["id"], fault["kind"]) for fault in shown] == [(fault_id, kind)]
+
+
+def test_a_camera_gets_another_name_everywhere(tiny: Any) -> None:
+    before = tiny.photos("perseverance", sol=52)
+    tiny.fault(kind="unknown_camera", camera="SKYCAM", sols=["50-60"])
+    tiny.fault(kind="unknown_camera", camera="SKYCAM", sols=["50-60"], flavour="m20-raw")
+    after = tiny.photos("perseverance", sol=52)
+    renamed = [photo["id"] for photo in after if photo["camera"]["name"] == "NEW_CAMERA"]
+    assert renamed == [photo["id"] for photo in before if photo["camera"]["name"] == "SKYCAM"]
+    entries = {entry["sol"]: entry for entry in tiny.manifest("perseverance")["photos"]}
+    assert entries[52]["cameras"] == sorted({photo["camera"]["name"] for photo in after})
+    assert entries[52]["total_photos"] == len(after) == len(before)
+    assert "NEW_CAMERA" not in entries[16]["cameras"]
+    images = tiny.client.get("/rss/api/", params={"sol": 52, "num": 100}).json()["images"]
+    names = {image["camera"]["instrument"] for image in images}
+    assert "SKYCAM" not in names
+    answer = tiny.client.post("/__sim/faults", json={"kind": "unknown_camera", "camera": "nope"})
+    assert "camera goes with" in answer.json()["error"]

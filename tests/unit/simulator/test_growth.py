@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from mm_simulator.clock import SimClock
 from mm_simulator.core.facts import ROVERS
+from mm_simulator.core.presence import conjunction_sols
 from mm_simulator.core.rand import Rand
-from mm_simulator.core.release import first_seen, released
+from mm_simulator.core.release import Release, first_seen
+from mm_simulator.core.tables import m20_drives
 from mm_simulator.core.timebase import CLOCKS, parse_instant
 from mm_simulator.core.world import World
 from mm_simulator.shell import app as app_module
@@ -95,8 +97,8 @@ def test_a_clock_at_the_beginning_shows_little(make: Callable[..., Any]) -> None
 def test_released_by_age() -> None:
     rover = ROVERS["Curiosity"]
     end = CLOCKS["Curiosity"].unix(11, 0.0)
-    assert [released(rover, 10, 1, end + hours * HOUR) for hours in (0, 4, 36)] == [0, 1, 1]
-    assert released(ROVERS["Spirit"], 10, 7, 0.0) == 7
+    assert [Release().released(rover, 10, 1, end + hours * HOUR) for hours in (0, 4, 36)] == [0, 1, 1]
+    assert Release().released(ROVERS["Spirit"], 10, 7, 0.0) == 7
 
 
 def test_parts_add_to_one_another() -> None:
@@ -117,3 +119,60 @@ def test_clock_runs_at_its_rate() -> None:
     assert clock.now() == 1200.0
     clock.reset()
     assert (clock.now(), clock.rate) == (1000.0, 60.0)
+
+
+def test_last_photos_of_some_sols_come_late(make: Callable[..., Any]) -> None:
+    api = make(profile="full", late_sols=5, late_hours=200.0)
+    assert SOL % 5 == 0
+    whole = make(profile="full").simulator.archive._world(0.0).plans["Perseverance"]
+    for sol, hours, all_there in ((SOL, 199.0, False), (SOL, 201.0, True), (SOL + 1, 37.0, True)):
+        api.simulator.move_clock(CLOCKS["Perseverance"].unix(sol + 1, 0.0) + hours * HOUR, None)
+        photos = api.photos("perseverance", sol=sol)
+        entry = next(e for e in api.manifest("perseverance")["photos"] if e["sol"] == sol)
+        assert len(photos) == entry["total_photos"]
+        assert (len(photos) == whole[sol].total) is all_there
+
+
+def test_feeds_tell_when_each_photo_came(growing: Any) -> None:
+    query = {"sol": SOL, "num": 100, "extended": "sample_type::full,"}
+    seen: dict[str, str] = {}
+    for hours in (4.1, 12.1, 36.1):
+        move(growing, hours)
+        now = growing.client.get("/__sim/state").json()["now"]
+        total = growing.client.get("/rss/api/", params=query).json()["total_results"]
+        images = [
+            image
+            for page in range(-(-total // 100))
+            for image in growing.client.get("/rss/api/", params=query | {"page": page}).json()["images"]
+        ]
+        assert {image["date_received"] for image in images} <= {*seen.values(), max(i["date_received"] for i in images)}
+        for image in images:
+            assert image["date_received"] <= now
+            name = image["image_files"]["large"]
+            assert seen.setdefault(name, image["date_received"]) == image["date_received"]
+    assert len(set(seen.values())) == 3
+
+
+def test_the_state_tells_when_photos_last_came(growing: Any) -> None:
+    move(growing, 13.0)
+    shown = growing.client.get("/__sim/state").json()["rovers"]
+    newest = parse_instant(shown["Perseverance"]["newest_photo"])
+    assert newest == pytest.approx(growing.end + 12 * HOUR, abs=1.0)
+
+
+def test_the_living_profile_brings_new_sols_and_a_conjunction(make: Callable[..., Any]) -> None:
+    start = parse_instant("2025-12-28T00:00:00Z")
+    api = make(profile="living", now=start, history="drawn")
+    sols = [{e["sol"]: e["total_photos"] for e in api.manifest("perseverance")["photos"]}]
+    assert 3 <= len(sols[0]) <= 8
+    for days in (15, 31):
+        api.simulator.move_clock(start + days * 86400.0, None)
+        sols.append({e["sol"]: e["total_photos"] for e in api.manifest("perseverance")["photos"]})
+        assert set(sols[-2]) < set(sols[-1])
+    quiet = conjunction_sols(ROVERS["Perseverance"])[1]
+    drives = set(m20_drives())
+    during = [n for sol, n in sols[-1].items() if sol in quiet and sol not in drives and sol < max(sols[-1]) - 2]
+    assert during
+    assert all(n <= 6 for n in during)
+    assert sum(sols[-1].values()) > 2000
+    assert [e["sol"] for e in api.manifest("spirit")["photos"]] == [1, 2, 3]

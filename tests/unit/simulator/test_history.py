@@ -187,8 +187,12 @@ def test_earth_dates_obey_the_rule(full: Any) -> None:
     ("rover", "sclk", "utc", "tolerance"),
     [
         ("Perseverance", 675828717.752, "2021-06-01T14:14:37.984Z", 1.0),
-        ("Perseverance", 798697310.734, "2025-04-23T16:40:44.58Z", 1.0),
-        ("Curiosity", 813038955.646, "2025-10-06T17:16:46Z", 5.0),
+        ("Perseverance", 744724219.997, "2023-08-08T00:02:03.332Z", 0.002),
+        ("Perseverance", 745756689.0, "2023-08-19T22:50:00.475Z", 0.02),  # between two that NASA gave
+        ("Perseverance", 798697310.734, "2025-04-23T16:40:44.575Z", 0.002),
+        ("Perseverance", 841393387.640, "2026-08-30T20:47:41.638Z", 0.002),
+        ("Curiosity", 405141307.148, "2012-11-02T15:18:29Z", 1.5),
+        ("Curiosity", 813038955.646, "2025-10-06T17:16:46Z", 1.0),
         ("Spirit", 126468064, "2004-01-04T06:00:00Z", 600.0),
         ("Opportunity", 128285236, "2004-01-25T06:46:00Z", 600.0),
     ],
@@ -197,6 +201,14 @@ def test_clocks(rover: str, sclk: float, utc: str, tolerance: float) -> None:
     clock = CLOCKS[rover]
     assert abs(clock.unix_of_sclk(sclk) - parse_instant(utc)) <= tolerance
     assert clock.sclk(clock.unix_of_sclk(sclk)) == pytest.approx(sclk, abs=1e-3)
+
+
+def test_a_night_that_was_counted_twice() -> None:
+    clock = CLOCKS["Spirit"]
+    assert clock.unix(2176, 0.0) - clock.unix(2175, 0.0) == pytest.approx(2 * 88775.244)
+    for sol in (1, 2174, 2175, 2176, 2208):
+        assert clock.sol_at(clock.unix(sol, 12.0)) == sol
+    assert clock.sol_at(clock.unix(2175, 30.0)) == 2175
 
 
 def test_local_time() -> None:
@@ -270,3 +282,32 @@ def test_an_address_that_is_taken_is_drawn_again(world: World, monkeypatch: pyte
     monkeypatch.setattr(photos_module, "img_src", lambda *given: f"{given[6][0] // 10}")
     photos = world.photos(ROVERS["Perseverance"], 15)
     assert len({photo.img_src for photo in photos}) == len(photos) > 100
+
+
+def test_cameras_of_the_older_rovers_are_there_as_often_as_they_were(world: World) -> None:
+    for rover, shares in (
+        ("Opportunity", {"PANCAM": 0.99, "NAVCAM": 0.57, "FHAZ": 0.49, "RHAZ": 0.32, "MINITES": 0.14}),
+        ("Spirit", {"PANCAM": 0.99, "NAVCAM": 0.57, "FHAZ": 0.47, "RHAZ": 0.27, "MINITES": 0.16}),
+    ):
+        plans = world.plans[rover].values()
+        found = Counter(CAMERA_BY_ID[camera].name for plan in plans for camera, _ in plan.cells)
+        for camera, share in shares.items():
+            assert found[camera] / len(plans) == pytest.approx(share, abs=0.05), (rover, camera)
+
+
+def test_the_real_history_is_that_of_the_manifests(make: Any) -> None:
+    api = make(profile="full", history="real")
+    for rover, sols, photos in (("opportunity", 4811, 198_439), ("spirit", 2115, 124_550)):
+        manifest = api.manifest(rover)
+        assert (len(manifest["photos"]), manifest["total_photos"]) == (sols, photos)
+    curiosity = {e["sol"]: e for e in api.manifest("curiosity")["photos"]}
+    assert sum(e["total_photos"] for sol, e in curiosity.items() if sol <= 4102) == 695_670
+    assert curiosity[3156]["total_photos"] == 403  # 181 when it was younger
+    # A sol of Spirit within a conjunction: 15 photos on each.
+    spirit = {e["sol"]: e["total_photos"] for e in api.manifest("spirit")["photos"]}
+    assert 15 in spirit.values()
+    for rover, sol in (("opportunity", 100), ("spirit", 1)):
+        entry = next(e for e in api.manifest(rover)["photos"] if e["sol"] == sol)
+        found = api.photos(rover, sol=sol)
+        assert len(found) == entry["total_photos"]
+        assert sorted({p["camera"]["name"] for p in found}) == entry["cameras"]

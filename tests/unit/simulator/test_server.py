@@ -95,7 +95,7 @@ def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "word"),
     [
-        ("SIM_PROFILE", "huge", "demo, full, tiny"),
+        ("SIM_PROFILE", "huge", "demo, full, living, tiny"),
         ("SIM_NOW", "soon", "an instant such as"),
         ("SIM_PORT", "x", "a port number"),
         ("SIM_REQUIRE_KEY", "maybe", "true or false"),
