@@ -1,4 +1,4 @@
-# One image, one entry point per process: operator, Jobs, command line, simulator, embedded warehouse.
+# One image, one entry point per process: operator, Jobs, command line, dashboard, simulator, embedded warehouse.
 # Builds with the classic builder and with BuildKit: no RUN --mount, no COPY --chmod, no heredocs.
 # The layers are ordered by how often they change: system, locked dependencies, code.
 ARG BASE_IMAGE=debian:bookworm-slim
@@ -42,6 +42,7 @@ COPY contracts /app/rooms/contracts
 COPY cli /app/rooms/cli
 COPY simulator /app/rooms/simulator
 COPY warehouse /app/rooms/warehouse
+COPY dashboard /app/rooms/dashboard
 COPY operator /app/rooms/operator
 COPY jobs /app/rooms/jobs
 # Console scripts and byte code.

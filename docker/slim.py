@@ -44,7 +44,9 @@ UNUSED = (
 CHECK = """
 import boto3, confluent_kafka.admin, dbt.cli.main, duckdb, fakesnow.server, kopf, kubernetes.client, snowflake.connector
 import pyarrow, pyarrow.compute, pyarrow.dataset, pyarrow.ipc, pyarrow.json, pyarrow.parquet
-import babel
+import babel, jinja2, starlette.applications, uvicorn
+import PIL.Image, PIL.WebPImagePlugin, PIL.features
+assert PIL.features.check("webp") and PIL.features.check("jpg")
 boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
 assert duckdb.sql("select 42 as x").to_arrow_table().to_pylist() == [{"x": 42}]
 assert babel.Locale("en", "US").decimal_formats

@@ -14,6 +14,7 @@ from mm_hack.places import RELEASE
 from mm_hack.venv import ensure_project
 
 DOCS_PORT = 8000
+DASHBOARD_PORT = 8000
 WAREHOUSE_COMMANDS = frozenset({"sql", "status", "trace", "warehouse"})
 
 
@@ -45,10 +46,29 @@ def show_docs(kubectl: Sequence[str], local_port: int | None = None) -> int:
     Raises:
         RuntimeError: there is no way to it, or the way ended; kubectl's words are in the message.
     """
-    with forwarding(kubectl, f"svc/{RELEASE}-docs", DOCS_PORT, local_port) as (port, process):
-        print(f"http://localhost:{port}/   (Ctrl-C ends it)", flush=True)
+    return _show(kubectl, "docs", DOCS_PORT, local_port, "./mars docs")
+
+
+def show_dashboard(kubectl: Sequence[str], local_port: int | None = None) -> int:
+    """Print the dashboard's address, and the token where visitors may act; keep the way to it open until Ctrl-C.
+
+    Raises:
+        RuntimeError: there is no way to it, or the way ended; kubectl's words are in the message.
+    """
+    try:
+        token = secret_values(kubectl, f"{RELEASE}-dashboard").get("DASHBOARD_TOKEN")
+    except subprocess.CalledProcessError:
+        token = None  # its buttons are switched off, or a proxy names its visitors
+    if token:
+        print(f"to retry, suspend or ask again, sign in with the token {token}", flush=True)
+    return _show(kubectl, "dashboard", DASHBOARD_PORT, local_port, "./mars ui")
+
+
+def _show(kubectl: Sequence[str], service: str, port: int, local_port: int | None, command: str) -> int:
+    with forwarding(kubectl, f"svc/{RELEASE}-{service}", port, local_port) as (reached, process):
+        print(f"http://localhost:{reached}/   (Ctrl-C ends it)", flush=True)
         try:
             said, _ = process.communicate()
         except KeyboardInterrupt:
             return 0
-    raise RuntimeError(f"the way to the page ended: {said.strip()[-400:]}; run ./mars docs again")
+    raise RuntimeError(f"the way to the page ended: {said.strip()[-400:]}; run {command} again")

@@ -10,6 +10,7 @@ from mm_hack.watch import watch
 
 LOOK_AROUND = """
 Look around:
+  ./mars ui                                  see it in a browser: the rovers' pictures, the archive, the loop at work
   ./mars status                              promised, archived, gaps and drives per rover
   ./mars sql "select * from gold.rover_summary"
   kubectl -n {namespace} get iplan              the plans: what was asked for and what became of it

@@ -49,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     clean = _add(commands, "clean", _clean, "remove everything that was set up: cluster, images, caches, engine")
     clean.add_argument("--keep-cache", action="store_true", help="keep what was built and fetched")
     _add(commands, "doctor", _doctor, "tell what this machine has and lacks, and change nothing")
+    ui = _add(commands, "ui", _ui, "open a way to the web page that shows the archive and the loop")
+    ui.add_argument("--port", type=int, help="local port (default: any free one)")
     docs = _add(commands, "docs", _docs, "open a way to the page that describes the tables and their lineage")
     docs.add_argument("--port", type=int, help="local port (default: any free one)")
     k9s = _add(commands, "k9s", _k9s, "watch plans and Jobs in k9s (built the first time if it is not installed)")
@@ -145,6 +147,12 @@ def _docs(options: argparse.Namespace) -> int:
     from mm_hack import access, places, release
 
     return access.show_docs(release.kubectl(os.environ.get("MARS_NAMESPACE", places.NAMESPACE)), options.port)
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from mm_hack import access, places, release
+
+    return access.show_dashboard(release.kubectl(os.environ.get("MARS_NAMESPACE", places.NAMESPACE)), options.port)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -127,6 +127,11 @@ http://{{ .Release.Name }}-minio:9000
 {{- end }}
 {{- end }}
 
+{{/* Secret with the token by which visitors of the dashboard may act. */}}
+{{- define "mars.dashboardSecret" -}}
+{{ .Values.dashboard.actions.existingSecret | default (printf "%s-dashboard" .Release.Name) }}
+{{- end }}
+
 {{/* Name of the Secret with SOURCE_API_KEY, or nothing where no source wants a key. */}}
 {{- define "mars.sourceSecret" -}}
 {{- if .Values.source.apiKey.existingSecret -}}{{ .Values.source.apiKey.existingSecret }}

@@ -81,6 +81,11 @@ VARIANTS: dict[str, Sequence[str]] = {
         "--set=pod.priorityClassName=low",
         "--set=pod.labels.team=mars",
         "--set=imagePullSecrets[0].name=pull",
+        "--set=dashboard.actions.enabled=true",
+        "--set=dashboard.ingress.enabled=true",
+        "--set=dashboard.ingress.host=mars.example.org",
+        "--set=dashboard.ingress.tlsSecret=mars-tls",
+        "--set=dashboard.httpRoute.parentRefs[0].name=gateway",
     ),
 }
 

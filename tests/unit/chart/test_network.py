@@ -60,9 +60,12 @@ def test_each_part_reaches_what_it_needs_and_nothing_else(render: Callable[..., 
     kafka = {"operator", "minio", "job-load", "job-sweep", "job-transform", "setup", "schedule"}
     assert _flows(render()) == (
         {(client, "kafka") for client in kafka}
-        | {(client, "minio") for client in ("job-ingest", "job-load", "job-sweep", "job-transform", "setup", "docs")}
-        | {(client, "warehouse") for client in ("job-load", "job-sweep", "job-transform")}
-        | {("job-ingest", "simulator"), ("job-ingest", "operator")}
+        | {
+            (client, "minio")
+            for client in ("job-ingest", "job-load", "job-sweep", "job-transform", "setup", "docs", "dashboard")
+        }
+        | {(client, "warehouse") for client in ("job-load", "job-sweep", "job-transform", "dashboard")}
+        | {("job-ingest", "simulator"), ("job-ingest", "operator"), ("dashboard", "simulator")}
     )
 
 
@@ -78,9 +81,24 @@ def _outside(objects: list[Object], component: str) -> set[int]:
     }
 
 
-def test_only_the_operator_leaves_a_cluster_that_has_everything(render: Callable[..., list[Object]]) -> None:
+def test_only_who_asks_kubernetes_leaves_a_cluster_that_has_everything(render: Callable[..., list[Object]]) -> None:
     objects = render()
-    assert {part: ports for part in _pods(objects) if (ports := _outside(objects, part))} == {"operator": {443, 6443}}
+    assert {part: ports for part in _pods(objects) if (ports := _outside(objects, part))} == {
+        "operator": {443, 6443},
+        "dashboard": {443, 6443},
+    }
+
+
+def test_the_dashboard_fetches_pictures_from_live_sources(render: Callable[..., list[Object]]) -> None:
+    assert _outside(render(*VARIANTS["team"]), "dashboard") == {80, 443, 6443}
+
+
+def test_the_dashboard_is_read_from_the_namespaces_that_are_named(render: Callable[..., list[Object]]) -> None:
+    labels = _pods(render())["dashboard"]
+    assert list(_rules(render(), labels, "Ingress")) == []
+    named_ones = render("--set=networkPolicy.dashboardNamespaceLabels.team=web")
+    (rule,) = _rules(named_ones, labels, "Ingress")
+    assert rule == {"from": [{"namespaceSelector": {"matchLabels": {"team": "web"}}}], "ports": [{"port": 8000}]}
 
 
 def test_parts_reach_the_outside_services_that_they_use(render: Callable[..., list[Object]]) -> None:
@@ -95,7 +113,14 @@ def test_parts_reach_the_outside_services_that_they_use(render: Callable[..., li
 
 def test_without_docs_transform_runs_have_no_way_to_the_bucket(render: Callable[..., list[Object]]) -> None:
     flows = _flows(render("--set=docs.enabled=false"))
-    assert {client for client, server in flows if server == "minio"} == {"job-ingest", "job-load", "job-sweep", "setup"}
+    clients = {client for client, server in flows if server == "minio"}
+    assert clients == {"job-ingest", "job-load", "job-sweep", "setup", "dashboard"}
+
+
+def test_without_the_dashboard_nothing_of_it_is_left(render: Callable[..., list[Object]]) -> None:
+    objects = render("--set=dashboard.enabled=false")
+    assert not [one["metadata"]["name"] for one in objects if one["metadata"]["name"].endswith("-dashboard")]
+    assert not [flow for flow in _flows(objects) if "dashboard" in flow]
 
 
 def test_the_docs_are_read_from_the_namespaces_that_are_named(render: Callable[..., list[Object]]) -> None:

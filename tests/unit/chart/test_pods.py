@@ -37,9 +37,9 @@ def test_containers_say_what_they_need_and_no_more(variant: list[Object]) -> Non
             assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"], name
 
 
-def test_only_the_operator_has_a_token(variant: list[Object]) -> None:
+def test_only_the_operator_and_the_dashboard_have_a_token(variant: list[Object]) -> None:
     with_token = [name for name, template in pod_templates(variant) if template["spec"]["automountServiceAccountToken"]]
-    assert with_token == ["Deployment/mars-operator"]
+    assert sorted(with_token) == ["Deployment/mars-dashboard", "Deployment/mars-operator"]
     assert all(template["spec"]["enableServiceLinks"] is False for _, template in pod_templates(variant))
 
 

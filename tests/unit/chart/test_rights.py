@@ -31,6 +31,34 @@ def test_the_operator_may_what_it_does(render: Callable[..., list[Object]]) -> N
     assert ("", "pods", "delete") not in allowed
 
 
+def _verbs(objects: list[Object], role: str) -> set[tuple[str, str]]:
+    rules = named(objects, "Role", role)["rules"]
+    return {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+def test_the_dashboard_only_reads_unless_its_buttons_are_on(render: Callable[..., list[Object]]) -> None:
+    reads = {("ingestionplans", "get"), ("ingestionplans", "list"), ("jobs", "list"), ("pods", "list")} | {
+        ("events", "list"), ("pods/log", "get"),
+    }  # fmt: skip
+    assert _verbs(render(), "mars-dashboard") == reads
+    acts = {("ingestionplans", verb) for verb in ("create", "patch", "delete")} | {("events", "create")}
+    assert _verbs(render("--set=dashboard.actions.enabled=true"), "mars-dashboard") == reads | acts
+
+
+def test_the_dashboards_token_is_made_only_where_it_is_asked_for(render: Callable[..., list[Object]]) -> None:
+    def secrets(*more: str) -> list[str]:
+        return [
+            one["metadata"]["name"]
+            for one in render(*more)
+            if one["kind"] == "Secret" and "DASHBOARD_TOKEN" in one.get("data", {})
+        ]
+
+    on = "--set=dashboard.actions.enabled=true"
+    assert (secrets(), secrets(on)) == ([], ["mars-dashboard"])
+    assert secrets(on, "--set=dashboard.actions.identityHeader=X-User") == []
+    assert secrets(on, "--set=dashboard.actions.existingSecret=mine") == []
+
+
 def test_roles_for_people_are_aggregated_where_wanted(render: Callable[..., list[Object]]) -> None:
     objects = render(*VARIANTS["everything"])
     view = named(objects, "ClusterRole", "mars-mars-ingestionplans-view")

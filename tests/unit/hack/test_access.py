@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from mm_hack.access import show_docs
+from mm_hack.access import show_dashboard, show_docs
 
 
 def _kubectl(folder: Path, *lines: str) -> list[str]:
@@ -27,3 +27,30 @@ def test_a_service_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Capt
     with pytest.raises(RuntimeError, match="not found"):
         show_docs(kubectl, 8080)
     assert capsys.readouterr().out == ""
+
+
+def test_the_dashboards_address_comes_with_the_token_where_there_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "kubectl"
+    script.write_text(
+        """#!/bin/sh
+case "$*" in
+  *"get secret mars-dashboard"*) echo '{"data": {"DASHBOARD_TOKEN": "b3Blbg=="}}';;
+  *) echo "Forwarding from 127.0.0.1:4711 -> 8000"; echo "error: lost connection to pod";;
+esac
+"""
+    )
+    script.chmod(0o755)
+    with pytest.raises(RuntimeError, match=r"run \./mars ui again"):
+        show_dashboard([str(script)])
+    said = capsys.readouterr().out
+    assert "token open" in said
+    assert "http://localhost:4711/" in said
+    none = _kubectl(tmp_path, "Forwarding from 127.0.0.1:4711 -> 8000")
+    Path(none[0]).write_text(
+        '#!/bin/sh\n[ "$1 $2" = "get secret" ] && exit 1\necho "Forwarding from 127.0.0.1:4711 -> 8000"\n'
+    )
+    with pytest.raises(RuntimeError):
+        show_dashboard([none[0]])
+    assert "token" not in capsys.readouterr().out

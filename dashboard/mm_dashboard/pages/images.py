@@ -1,0 +1,92 @@
+"""The pictures themselves: thumbnails, and originals passed on from their source."""
+
+import re
+from typing import Final
+
+from mm_contracts.rovers import canonical_rover
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mm_dashboard import queries
+from mm_dashboard.context import Context, context
+from mm_dashboard.pictures import SIZES, Address, NoPicture, Picture
+from mm_dashboard.render import stem
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,120}")
+_KEPT: Final = {"Cache-Control": "private, max-age=604800"}
+_NONE: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200" width="320" height="200">'
+    '<rect width="320" height="200" fill="#8d7463" fill-opacity=".18"/>'
+    '<g fill="none" stroke="#8d7463" stroke-width="3"><circle cx="160" cy="82" r="26"/><path d="M141 101l38-38"/></g>'
+    '<text x="160" y="142" font-family="sans-serif" font-size="15" fill="#8d7463" text-anchor="middle">{}</text></svg>'
+)
+
+
+def subject(request: Request) -> tuple[str, int, str]:
+    """Return (rover, sol, name) of a request's path. Raises HTTPException (404) where it names no picture."""
+    try:
+        rover = canonical_rover(request.path_params["rover"])
+    except ValueError:
+        raise HTTPException(404, "There is no rover of that name.") from None
+    name = request.path_params["name"]
+    if not _NAME.fullmatch(name):
+        raise HTTPException(404, "There is no picture of that name.")
+    return rover, int(request.path_params["sol"]), name
+
+
+def key_of(rover: str, sol: int, name: str) -> str:
+    """Return a picture's key below ``thumbnails/``."""
+    return f"{rover.lower()}/{sol}/{name}"
+
+
+async def address_of(parts: Context, rover: str, sol: int, name: str) -> Address | None:
+    """Return where a picture is, None where the archive has none of that name or cannot be asked."""
+    key = key_of(rover, sol, name)
+    if (known := parts.addresses.get(key)) is not None:
+        return known
+    reading = await parts.snapshots.get(
+        ("addresses", rover, sol), lambda: parts.warehouse.rows(queries.ADDRESSES_OF_SOL, (rover, sol)), patience=10
+    )
+    for row in reading.value or []:
+        if stem(row["file_name"]) == name:
+            return Address(row["img_src"], row["source"])
+    return None
+
+
+async def thumbnail(request: Request) -> Response:
+    """Answer with a thumbnail; where there is none, with a picture that says so."""
+    parts, (rover, sol, name) = context(request), subject(request)
+    size = request.query_params.get("size", "small")
+    key = key_of(rover, sol, name)
+    if size not in SIZES:
+        raise HTTPException(404, "There is no thumbnail of that size.")
+    picture = await parts.gallery.kept(key, size)
+    try:
+        if picture is None:
+            address = await address_of(parts, rover, sol, name)
+            if address is None:
+                raise NoPicture("The archive has no such picture.")
+            picture = await parts.gallery.thumbnail(key, size, address)
+    except NoPicture as problem:
+        text = "gone at the source" if problem.gone else "not available now"
+        return Response(
+            _NONE.format(text), media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"}
+        )
+    return _answer(picture)
+
+
+async def original(request: Request) -> Response:
+    """Answer with the picture as its source has it, or 404 with the sentence why not."""
+    parts, (rover, sol, name) = context(request), subject(request)
+    address = await address_of(parts, rover, sol, name)
+    if address is None:
+        raise HTTPException(404, "The archive has no such picture.")
+    try:
+        return _answer(await parts.gallery.original(key_of(rover, sol, name), address))
+    except NoPicture as problem:
+        return Response(f"{problem}\n", 404, media_type="text/plain")
+
+
+def _answer(picture: Picture) -> Response:
+    return Response(picture.body, media_type=picture.media, headers=_KEPT)

@@ -1,0 +1,194 @@
+"""Pictures: fetched from their sources by this process, made small once, and kept in the bucket."""
+
+import asyncio
+import io
+import logging
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urljoin
+
+import urllib3
+
+from mm_dashboard.bucket import PREFIX, Store
+from mm_dashboard.origins import Origins
+
+log = logging.getLogger(__name__)
+
+SIZES: Final = {"small": 320, "large": 800}
+"""Longest side of a thumbnail, in pixels."""
+MOST_BYTES: Final = 40_000_000
+MOST_PIXELS: Final = 30_000_000
+"""A picture of more is not opened: it would take more memory than the whole dashboard."""
+GONE_SECONDS: Final = 600.0
+MEMORY: Final = 12_000_000
+"""Bytes of thumbnails in memory, before the bucket is asked."""
+MEDIA: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+_TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=20.0)
+
+
+class NoPicture(Exception):
+    """There is no picture to show. ``gone`` where the source says that it has it no more; the message is a sentence."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one picture is: as its source told it, and which source that was."""
+
+    img_src: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Bytes of a checked image and its media type."""
+
+    body: bytes
+    media: str
+
+
+class Fetcher:
+    """Gets bytes from the allowed origins; redirects are followed only among them."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+        self._pool = urllib3.PoolManager(maxsize=4, retries=False, timeout=_TIMEOUT)
+
+    def fetch(self, address: Address) -> bytes:
+        """Return the bytes (blocking). Raises NoPicture."""
+        url = self._origins.where(address.img_src, address.source)
+        for _ in range(4):
+            if url is None:
+                raise NoPicture("The picture's address is not at an origin that pictures are fetched from.")
+            answer = self._get(url)
+            try:
+                if answer.status in (301, 302, 303, 307, 308):
+                    url = self._origins.where(urljoin(url, answer.headers.get("Location", "")), address.source)
+                    continue
+                if answer.status in (403, 404, 410):
+                    raise NoPicture("The source no longer has this picture.", gone=True)
+                if answer.status != 200:
+                    raise NoPicture(f"The source answered {answer.status}: try again later.")
+                body: bytes = answer.read(MOST_BYTES + 1)
+            except urllib3.exceptions.HTTPError:
+                raise NoPicture("The source broke off: try again later.") from None
+            finally:
+                answer.release_conn()
+            if len(body) > MOST_BYTES:
+                raise NoPicture("The picture is too large to be shown here.")
+            return body
+        raise NoPicture("The source sends from one address to the next without an end.")
+
+    def _get(self, url: str) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pool.request("GET", url, redirect=False, preload_content=False, headers={"Accept": "image/*"})
+        except urllib3.exceptions.HTTPError:
+            raise NoPicture("The source does not answer: try again later.") from None
+
+
+def media_of(body: bytes) -> str:
+    """Return the media type of an image by its content, whatever its sender calls it. Raises NoPicture."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(body), formats=list(MEDIA)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise NoPicture("The picture is too large to be shown here.")
+            return MEDIA[str(image.format)]
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        raise NoPicture("What the source sent is no picture.") from None
+
+
+def shrink(body: bytes, longest: int) -> bytes:
+    """Return a WebP of an image whose longest side is at most ``longest`` pixels. Raises NoPicture."""
+    from PIL import Image, ImageOps
+
+    media_of(body)
+    try:
+        with Image.open(io.BytesIO(body), formats=list(MEDIA)) as opened:
+            opened.draft("RGB", (longest * 2, longest * 2))  # a JPEG is decoded no larger than needed
+            image = ImageOps.exif_transpose(opened)
+            image = image if image.mode in ("RGB", "L") else image.convert("RGB")
+            image.thumbnail((longest, longest))
+            made = io.BytesIO()
+            image.save(made, "WEBP", quality=78, method=4)
+            return made.getvalue()
+    except (OSError, SyntaxError, ValueError):
+        raise NoPicture("The source sent only part of the picture.") from None
+
+
+class Gallery:
+    """Thumbnails and full pictures by (rover, sol, name)."""
+
+    def __init__(self, fetcher: Fetcher, store: Store) -> None:
+        self._fetcher, self._store = fetcher, store
+        self._threads = ThreadPoolExecutor(3, thread_name_prefix="pictures")
+        self._memory: OrderedDict[str, bytes] = OrderedDict()
+        self._held = 0
+        self._making: dict[str, asyncio.Task[bytes]] = {}
+        self._gone: OrderedDict[str, float] = OrderedDict()
+        self._opening = asyncio.Lock()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def kept(self, key: str, size: str) -> Picture | None:
+        """Return a thumbnail that was made before, None where it was not."""
+        name = f"{PREFIX}{key}-{size}.webp"
+        if name in self._memory:
+            self._memory.move_to_end(name)
+            return Picture(self._memory[name], "image/webp")
+        body = await self._store.read(name)
+        if body is None:
+            return None
+        self._remember(name, body)
+        return Picture(body, "image/webp")
+
+    async def thumbnail(self, key: str, size: str, address: Address) -> Picture:
+        """Make a thumbnail, once however many ask, and keep it. Raises NoPicture."""
+        name = f"{PREFIX}{key}-{size}.webp"
+        if time.monotonic() < self._gone.get(key, 0.0):
+            raise NoPicture("The source no longer has this picture.", gone=True)
+        task = self._making.get(name)
+        if task is None:
+            task = self._making[name] = asyncio.create_task(self._make(key, name, SIZES[size], address))
+            task.add_done_callback(lambda _: self._making.pop(name, None))
+        return Picture(await asyncio.shield(task), "image/webp")
+
+    async def original(self, key: str, address: Address) -> Picture:
+        """Return the picture as its source has it. Raises NoPicture."""
+        body = await self._fetch(key, address)
+        loop = asyncio.get_running_loop()
+        return Picture(body, await loop.run_in_executor(self._threads, media_of, body))
+
+    async def _make(self, key: str, name: str, longest: int, address: Address) -> bytes:
+        body = await self._fetch(key, address)
+        loop = asyncio.get_running_loop()
+        async with self._opening:  # one at a time: an open picture takes tens of megabytes
+            made = await loop.run_in_executor(self._threads, shrink, body, longest)
+        self._remember(name, made)
+        await self._store.write(name, made, "image/webp")
+        return made
+
+    async def _fetch(self, key: str, address: Address) -> bytes:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._fetcher.fetch, address)
+        except NoPicture as problem:
+            if problem.gone:
+                self._gone[key] = time.monotonic() + GONE_SECONDS
+                while len(self._gone) > 5000:
+                    self._gone.popitem(last=False)
+            raise
+
+    def _remember(self, name: str, body: bytes) -> None:
+        self._held += len(body) - len(self._memory.pop(name, b""))
+        self._memory[name] = body
+        while self._held > MEMORY:
+            self._held -= len(self._memory.popitem(last=False)[1])
