@@ -27,7 +27,7 @@ KINDS: Final[dict[str, Kind]] = {
     "marsvista-v1": Kind((PHOTOS, MANIFESTS), _ALL, 10_000, 100),
     "marsvista-v2": Kind((PHOTOS, MANIFESTS), _ALL, 10_000, 100),
     "m20-raw": Kind((PHOTOS, MANIFESTS), ("Perseverance",), None, 100, ("full",)),
-    "msl-raw": Kind((PHOTOS, MANIFESTS), ("Curiosity",), None, 200, ("full", "subframe", "chemcam prc")),
+    "msl-raw": Kind((PHOTOS, MANIFESTS), ("Curiosity",), None, 200, ("full", "subframe", "downsampled", "chemcam prc")),
     "mmgis": Kind((COORDINATES,), ("Perseverance", "Curiosity")),
 }
 """By the name that the chart's values use."""

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from mm_contracts.keys import COORDINATES
 from mm_contracts.plan import Camel
-from mm_contracts.rovers import canonical_rover
+from mm_contracts.rovers import TRAVERSE_ROVERS, canonical_rover
 from mm_contracts.source_kinds import KINDS, key_variable, published_limit
 
 SourceKind = Literal["nasa-v1", "marsvista-v1", "marsvista-v2", "m20-raw", "msl-raw", "mmgis"]
@@ -22,6 +22,11 @@ class Source(Camel):
     )
     traverse_urls: dict[str, str] = Field(
         default_factory=dict, description="MMGIS traverse layer by rover name, of a source of kind nasa-v1."
+    )
+    mmgis_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="MMGIS base URL: the source then has the drives and waypoints of Perseverance and Curiosity too.",
     )
     rovers: list[str] = Field(default_factory=list, description="Rovers that it has; empty is all of its kind.")
     max_concurrency: int = Field(default=8, ge=1, le=256, description="Requests at a time, over all Jobs.")
@@ -52,7 +57,9 @@ class Source(Camel):
         kind = KINDS.get(str(given.get("kind") or "nasa-v1")) if isinstance(given, dict) else None
         if kind is None:
             return given
-        filled = {to_camel(name): value for name, value in given.items()}
+        # Null is Helm's word for the default; of the limit it says that there is none.
+        camel = {to_camel(name): value for name, value in given.items()}
+        filled = {name: value for name, value in camel.items() if value is not None or name == "requestsPerHour"}
         if "requestsPerHour" not in filled:
             url = str(filled.get("baseUrl") or "")
             filled["requestsPerHour"] = published_limit(str(filled.get("kind") or "nasa-v1"), url)
@@ -79,7 +86,7 @@ class Source(Camel):
     def gives(self, dataset: str, rover: str) -> bool:
         """Return whether a dataset of a rover can be had here."""
         if dataset == COORDINATES and self.kind != "mmgis":
-            return rover in self.traverse_urls
+            return rover in self.traverse_urls or (self.mmgis_url is not None and rover in TRAVERSE_ROVERS)
         return dataset in KINDS[self.kind].datasets and rover in self.rovers
 
 

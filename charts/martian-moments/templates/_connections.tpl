@@ -131,10 +131,3 @@ http://{{ .Release.Name }}-minio:9000
 {{- define "mars.dashboardSecret" -}}
 {{ .Values.dashboard.actions.existingSecret | default (printf "%s-dashboard" .Release.Name) }}
 {{- end }}
-
-{{/* Name of the Secret with SOURCE_API_KEY, or nothing where no source wants a key. */}}
-{{- define "mars.sourceSecret" -}}
-{{- if .Values.source.apiKey.existingSecret -}}{{ .Values.source.apiKey.existingSecret }}
-{{- else if .Values.simulator.enabled -}}{{ .Release.Name }}-source
-{{- end -}}
-{{- end }}

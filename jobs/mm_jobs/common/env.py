@@ -12,7 +12,6 @@ from mm_contracts.connections import SettingsError
 __all__ = ["SECRET_NAMES", "SettingsError", "number", "optional", "redact", "redacted", "required"]
 
 SECRET_NAMES: Final = (
-    "SOURCE_API_KEY",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -20,10 +19,14 @@ SECRET_NAMES: Final = (
     "SNOWFLAKE_PASSWORD",
     "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
 )
-"""Variables whose values never reach a log line or a termination message."""
+"""Variables whose values never reach a log line or a termination message, those of ``SECRET_PREFIX`` beside them."""
+SECRET_PREFIX: Final = "SOURCE_API_KEY"
+"""Begins the names of the variables with the sources' keys, one for each source."""
 
 _HIDDEN: Final = "***"
 _QUERY_SECRETS: Final = re.compile(r"(?i)\b(api_key|apikey|token|password|signature|x-amz-[a-z-]+)=[^&\s\"']+")
+_URL_SECRETS: Final = re.compile(r"(?i)\b(https?://)[^/\s@\"']+@")
+"""User and password in a URL, as proxies are given."""
 _SHORTEST_SECRET: Final = 4
 """Shorter values are words of ordinary text; hiding them would garble the line and hide nothing."""
 
@@ -57,11 +60,12 @@ def number(name: str, default: float) -> float:
 
 def redact(text: str) -> str:
     """Return the text without the values of secret variables and of secret query arguments."""
-    for name in SECRET_NAMES:
+    for name in (*SECRET_NAMES, *(name for name in os.environ if name.startswith(SECRET_PREFIX))):
         value = os.environ.get(name, "")
         if len(value) >= _SHORTEST_SECRET:
             for form in _forms(value):
                 text = text.replace(form, _HIDDEN)
+    text = _URL_SECRETS.sub(lambda match: f"{match[1]}{_HIDDEN}@", text)
     return _QUERY_SECRETS.sub(lambda match: f"{match[1]}={_HIDDEN}", text)
 
 

@@ -58,6 +58,24 @@ class Bucket:
             return Stored(answer["Body"].read(), answer["ETag"].strip('"'), dict(answer.get("Metadata", {})))
         return None  # unreachable: _errors either passes or raises; mypy cannot know
 
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Write an object where there is none of that key; return whether there was none. Raises JobError."""
+        from botocore.exceptions import ClientError
+
+        with self._errors(f"write {key}"):
+            try:
+                self._s3().put_object(Bucket=self.name, Key=key, Body=body, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "ConditionalRequestConflict"):
+                    return False
+                raise
+        return True
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there. Raises JobError."""
+        with self._errors(f"remove {key}"):
+            self._s3().delete_object(Bucket=self.name, Key=key)
+
     def metadata(self, key: str) -> dict[str, str] | None:
         """Return an object's user metadata without its content, or None where there is none. Raises JobError."""
         head = self._head(key)

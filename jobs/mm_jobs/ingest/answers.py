@@ -1,6 +1,5 @@
 """What an HTTP answer of a source means. Pure: status, headers and body in; JSON or a ``SourceFailure`` out."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from mm_contracts.reasons import Reason
 
 from mm_jobs.common.env import redact
+from mm_jobs.ingest import clean
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.retrying import DEFAULT_RETRY_AFTER, retry_after
 
@@ -75,8 +75,8 @@ def _not_found(status: int, content: dict[str, Any] | None, said: str) -> Source
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        content = clean.parse(body)
+    except ValueError:
         return None
     return content if isinstance(content, dict) else None
 

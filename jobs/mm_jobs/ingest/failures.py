@@ -4,7 +4,9 @@ from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.env import redact
 
-SOURCE_WIDE = frozenset({Reason.RATE_LIMITED, Reason.UNAUTHORIZED, Reason.CONFIG_ERROR, Reason.GATE_UNREACHABLE})
+SOURCE_WIDE = frozenset(
+    {Reason.RATE_LIMITED, Reason.UNAUTHORIZED, Reason.CONFIG_ERROR, Reason.GATE_UNREACHABLE, Reason.DEADLINE}
+)
 """Reasons that say nothing about the sol that was asked for: every other request would have failed too."""
 
 

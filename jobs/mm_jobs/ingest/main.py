@@ -8,7 +8,9 @@ import argparse
 import os
 from typing import Any, Final
 
+from mm_contracts.keys import PHOTOS
 from mm_contracts.reasons import ExitCode, Reason
+from mm_contracts.source_kinds import key_variable
 
 from mm_jobs.common import ending
 from mm_jobs.common.ending import JobError
@@ -19,7 +21,8 @@ from mm_jobs.ingest import job
 from mm_jobs.ingest.gate import Gate, OpenGate, OperatorGate
 from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.photos import MOST_THREADS
-from mm_jobs.ingest.spec import BATCH_ENV, SpecError, parse_batch, read_batch, read_source
+from mm_jobs.ingest.shelf import SharedAnswers, plan_made_at
+from mm_jobs.ingest.spec import BATCH_ENV, SourceSettings, SpecError, parse_batch, read_batch, read_source
 
 SOURCES_FILE: Final = "/etc/martian-moments/sources.json"
 
@@ -28,7 +31,10 @@ environment:
   {BATCH_ENV}            the batch as JSON, where --batch is not given
   MARS_SOURCES_FILE   configured sources (default {SOURCES_FILE})
   MARS_GATE_URL       the operator, asked before every request; unset: no gate
-  SOURCE_API_KEY      the source's API key, sent as X-Api-Key; unset: none
+  SOURCE_API_KEY_<NAME>  the API key of source <name> (other characters than letters and digits are _), sent as
+                      X-Api-Key to the origin of its base URL alone; unset: none
+  HTTP_PROXY, HTTPS_PROXY, NO_PROXY   the way to sources and the object store
+  SSL_CERT_FILE       bundle of the CAs that may sign sources' certificates; AWS_CA_BUNDLE: the object store's
   S3_ENDPOINT_URL, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION
   MM_TERMINATION_LOG  where the last word goes (default /dev/termination-log)
   LOG_LEVEL, LOG_FORMAT (text or json)
@@ -58,20 +64,40 @@ def main() -> None:
 def _run(argument: str | None, log: Log) -> dict[str, Any]:
     try:
         batch = read_batch(argument) if argument else parse_batch(required(BATCH_ENV, "the batch as JSON"))
-        settings = read_source(optional("MARS_SOURCES_FILE", SOURCES_FILE), batch.source)
+        settings = read_source(optional("MARS_SOURCES_FILE", SOURCES_FILE), batch.source, batch.rover, batch.dataset)
     except SpecError as error:
         raise JobError(ExitCode.BAD_ARGUMENTS, Reason.BAD_ARGUMENTS, str(error)) from None
     log.bind(plan=batch.plan, batch=batch.batch, attempt=batch.attempt, trace_id=batch.trace_id)
     log.info("started", dataset=batch.dataset, rover=batch.rover, sols=batch.sols, source=settings.name)
+    store = Bucket()
     client = SourceClient(
         _gate(settings.name, log),
         log,
         timeout=settings.timeout_seconds,
-        api_key=os.environ.get("SOURCE_API_KEY", ""),
+        api_key=_api_key(settings),
+        base_url=settings.base_url,
+        contact=settings.contact,
         trace_id=batch.trace_id,
         connections=min(MOST_THREADS, settings.max_concurrency),
+        memory=SharedAnswers(
+            store, settings.name, batch.plan, plan_made_at(batch.stamp), log, always_ask=batch.dataset != PHOTOS
+        ),
     )
-    return job.run(batch, settings, client, Bucket(), log)
+    return job.run(batch, settings, client, store, log)
+
+
+def _api_key(settings: SourceSettings) -> str:
+    name = key_variable(settings.name)
+    key = os.environ.get(name, "").strip()
+    if settings.api_key_secret and not key:
+        message = (
+            f"source {settings.name} wants an API key: put it into Secret {settings.api_key_secret} "
+            f"as {settings.api_key_secret_key} (variable {name} is empty)"
+        )
+        raise JobError(ExitCode.BAD_ARGUMENTS, Reason.CONFIG_ERROR, message)
+    if not (key.isascii() and key.isprintable()):
+        raise JobError(ExitCode.BAD_ARGUMENTS, Reason.CONFIG_ERROR, f"{name} holds what no header can carry")
+    return key
 
 
 def _gate(source: str, log: Log) -> Gate:

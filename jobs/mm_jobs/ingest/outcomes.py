@@ -1,36 +1,22 @@
 """What came of a sol: the manifest's promise against the photos received. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from mm_contracts.documents import Attempt, SolOutcome, SolStatus
+from mm_contracts.photos import SetAside
 from mm_contracts.reasons import Reason
 
 from mm_jobs.ingest.failures import SourceFailure
-
-
-class Promise(NamedTuple):
-    """What a manifest promises for one sol."""
-
-    photos: int
-    cameras: list[str] | None
-    """Camera names, alphabetical; None where the manifest does not list them."""
-
-
-def promises(manifest: Mapping[str, Any]) -> dict[int, Promise]:
-    """Return what the manifest promises, by sol. A sol that it does not list has no photos."""
-    found = {}
-    for entry in manifest["photos"]:
-        cameras = entry.get("cameras")
-        listed = sorted({str(camera) for camera in cameras}) if isinstance(cameras, list) else None
-        found[entry["sol"]] = Promise(entry["total_photos"], listed)
-    return found
+from mm_jobs.ingest.model import Promise
+from mm_jobs.ingest.paging import Pulled
 
 
 def camera_names(photos: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the distinct camera names of photos, alphabetical."""
     cameras = (photo.get("camera") for photo in photos)
-    return sorted({str(camera.get("name")) for camera in cameras if isinstance(camera, dict)})
+    names = (camera.get("name") for camera in cameras if isinstance(camera, dict))
+    return sorted({name for name in names if isinstance(name, str)})
 
 
 class Asked(NamedTuple):
@@ -45,6 +31,8 @@ class Asked(NamedTuple):
 
 _MOST_EARLIER: Final = 20
 """Attempts on record of one sol: rate limits may make a batch try for days."""
+_MOST_ASIDE: Final = 200
+"""Records of one sol that are kept; the message tells how many there were."""
 
 
 def history(former: SolOutcome | None) -> list[Attempt]:
@@ -55,30 +43,58 @@ def history(former: SolOutcome | None) -> list[Attempt]:
     return [*former["earlier"], latest][-_MOST_EARLIER:]
 
 
-def received(asked: Asked, promise: Promise, photos: list[dict[str, Any]]) -> SolOutcome:
-    """Return the outcome of a sol whose whole answer came: complete, or a mismatch that says in what."""
+def received(asked: Asked, promise: Promise | None, pulled: Pulled) -> SolOutcome:
+    """Return the outcome of a sol whose whole answer came: complete, or a mismatch that says in what.
+
+    Without a promise, from a source that has no manifest, the source's own total is one.
+    """
+    photos, asides = list(pulled.photos.values()), list(pulled.set_aside.values())
+    who = "the manifest promises"
+    if promise is None:
+        if not photos and (not pulled.expected or pulled.foreign()):
+            return _outcome(asked, "not_promised", Reason.SOL_NOT_PROMISED, _lists_none(asked.sol), None, asides=asides)
+        who = "the source counts"
+        promise = Promise(len(photos) if pulled.expected is None else pulled.expected, None)
     cameras = camera_names(photos)
     reason, message = None, ""
     if len(photos) != promise.photos:
         reason = Reason.PHOTO_COUNT_MISMATCH
-        message = f"the manifest promises {promise.photos} photos, {len(photos)} came"
+        message = f"{who} {promise.photos} photos, {len(photos)} came in {pulled.pages} pages"
     elif promise.cameras is not None and cameras != promise.cameras:
         reason = Reason.CAMERA_MISMATCH
         message = f"the manifest promises cameras {', '.join(promise.cameras)}; {', '.join(cameras)} came"
-    return _outcome(asked, "mismatch" if reason else "complete", reason, message, promise, len(photos), cameras)
+    if asides:
+        message = f"{message}{'; ' if message else ''}{len(asides)} set aside: {asides[0]['message']}"
+    status: SolStatus = "mismatch" if reason else "complete"
+    return _outcome(asked, status, reason, message, promise, len(photos), cameras, asides)
 
 
-def not_promised(asked: Asked, max_sol: object) -> SolOutcome:
+def not_promised(asked: Asked, max_sol: int | None) -> SolOutcome:
     """Return the outcome of a sol that the manifest does not list; nothing needs to be asked."""
-    beyond = isinstance(max_sol, int) and asked.sol > max_sol
-    lists_none = f"the manifest lists no sol {asked.sol}"
-    message = f"sol {asked.sol} is beyond the rover's last sol {max_sol}" if beyond else lists_none
+    beyond = max_sol is not None and asked.sol > max_sol
+    message = f"sol {asked.sol} is beyond the rover's last sol {max_sol}" if beyond else _lists_none(asked.sol)
     return _outcome(asked, "not_promised", Reason.SOL_NOT_PROMISED, message, None)
 
 
 def failed(asked: Asked, promise: Promise | None, failure: SourceFailure) -> SolOutcome:
     """Return the outcome of a sol without a usable answer."""
     return _outcome(asked, "failed", failure.reason, str(failure), promise)
+
+
+def unfinished(failure: SourceFailure, promise: Promise | None, so_far: Pulled) -> SourceFailure:
+    """Return the failure of a sol of which some pages came, with the numbers."""
+    if so_far.pages == 0:
+        return failure
+    of = promise.photos if promise else so_far.expected
+    whole = f" of {of}" if of is not None else ""
+    message = (
+        f"{failure}; {len(so_far.photos)}{whole} photos came in {so_far.pages} pages, which are kept for the next try"
+    )
+    return SourceFailure(failure.reason, message, retry_after=failure.retry_after, status=failure.status)
+
+
+def _lists_none(sol: int) -> str:
+    return f"the source lists no sol {sol}"
 
 
 def _outcome(
@@ -89,6 +105,7 @@ def _outcome(
     promise: Promise | None,
     photos: int = 0,
     cameras: Iterable[str] = (),
+    asides: Sequence[SetAside] = (),
 ) -> SolOutcome:
     return SolOutcome(
         sol=asked.sol,
@@ -102,5 +119,5 @@ def _outcome(
         received_cameras=list(cameras),
         requested_at=asked.at,
         earlier=history(asked.former),
-        set_aside=[],
+        set_aside=list(asides[:_MOST_ASIDE]),
     )

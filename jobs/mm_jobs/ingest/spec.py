@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mm_contracts.keys import DATASETS, PHOTOS
-from mm_contracts.rovers import canonical_rover
+from mm_contracts.keys import COORDINATES, DATASETS, PHOTOS
+from mm_contracts.rovers import TRAVERSE_ROVERS, canonical_rover
 from mm_contracts.sols import parse_sols
+from mm_contracts.source_kinds import KINDS
 
 BATCH_ENV: Final = "MM_BATCH"
 
@@ -48,10 +49,16 @@ class SourceSettings:
     kind: str
     base_url: str
     traverse_urls: dict[str, str] = field(default_factory=dict)
+    mmgis_url: str | None = None
     rovers: tuple[str, ...] = ()
     max_concurrency: int = 8
     timeout_seconds: float = 30.0
     page_size: int | None = None
+    sample_types: tuple[str, ...] = ()
+    api_key_secret: str | None = None
+    api_key_secret_key: str = "api-key"
+    contact: str = ""
+    """Of all sources: how their people reach whoever runs this."""
 
 
 def parse_batch(text: str) -> Batch:
@@ -94,8 +101,8 @@ def read_batch(argument: str) -> Batch:
         raise SpecError(f"cannot read the batch from {argument}: {error.strerror}") from None
 
 
-def read_source(path: str, wanted: str) -> SourceSettings:
-    """Return the settings of the source named ``wanted`` (empty: the default one) from ``sources.json``.
+def read_source(path: str, wanted: str, rover: str = "", dataset: str = PHOTOS) -> SourceSettings:
+    """Return the settings of the source named ``wanted`` (empty: the rover's first for a dataset) in ``sources.json``.
 
     Raises:
         SpecError: the file cannot be read or has no such source.
@@ -105,21 +112,42 @@ def read_source(path: str, wanted: str) -> SourceSettings:
     except OSError as error:
         raise SpecError(f"cannot read the configured sources from {path}: {error.strerror}") from None
     sources = body.get("sources")
-    name = wanted or str(body.get("default") or "")
+    name = wanted or _first(body, rover, dataset)
     if not isinstance(sources, dict) or not isinstance(sources.get(name), dict):
         known = ", ".join(sources) if isinstance(sources, dict) and sources else "none"
         raise SpecError(f"no source named {name!r} is configured: use one of {known}")
     source = sources[name]
+    kind = str(source.get("kind") or "nasa-v1")
+    if kind not in KINDS:
+        raise SpecError(f"source {name} is of unknown kind {kind!r}: use {', '.join(KINDS)}")
     return SourceSettings(
         name=name,
-        kind=str(source.get("kind") or "nasa-v1"),
+        kind=kind,
         base_url=_text(source, "baseUrl").rstrip("/"),
         traverse_urls={str(rover): str(url) for rover, url in (source.get("traverseUrls") or {}).items()},
-        rovers=tuple(source.get("rovers") or ()),
+        mmgis_url=str(source.get("mmgisUrl") or "").rstrip("/") or None,
+        rovers=tuple(source.get("rovers") or KINDS[kind].rovers),
         max_concurrency=int(source.get("maxConcurrency") or 8),
         timeout_seconds=float(source.get("timeoutSeconds") or 30),
-        page_size=None if source.get("pageSize") is None else int(source["pageSize"]),
+        page_size=KINDS[kind].page_size if source.get("pageSize") is None else int(source["pageSize"]),
+        sample_types=tuple(source.get("sampleTypes") or KINDS[kind].sample_types),
+        api_key_secret=source.get("apiKeySecret"),
+        api_key_secret_key=str(source.get("apiKeySecretKey") or "api-key"),
+        contact=str(body.get("contact") or ""),
     )
+
+
+def _first(body: dict[str, Any], rover: str, dataset: str) -> str:
+    """Return the name that ``contracts.sources.Sources.pick`` gives where none is wanted."""
+    default = str(body.get("default") or "")
+    for name in (body.get("rovers") or {}).get(rover) or ():
+        source = (body.get("sources") or {}).get(name) or {}
+        kind = KINDS.get(str(source.get("kind") or "nasa-v1"))
+        maps = TRAVERSE_ROVERS if source.get("mmgisUrl") else source.get("traverseUrls") or ()
+        layers = dataset == COORDINATES and rover in maps
+        if kind and (layers or (dataset in kind.datasets and rover in (source.get("rovers") or kind.rovers))):
+            return str(name)
+    return default
 
 
 def _object(text: str, what: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_what_a_process_would_refuse_is_refused_by_name(path: str, tmp_path: Pat
 # What these say depends on one another: the frames below give sets that belong together.
 CHOICES = {
     "kafka.provider", "minio.provider", "warehouse.provider", "simulator.enabled", "source.default", "simulator.profile",
-    "source.apiKey.existingSecret", "kafka.external.bootstrapServers", "kafka.external.securityProtocol",
+    "kafka.external.bootstrapServers", "kafka.external.securityProtocol",
     "kafka.external.existingSecret", "kafka.external.caSecret", "minio.existingSecret", "minio.external.endpointUrl",
     "warehouse.existingSecret", "warehouse.snowflake.account", "warehouse.snowflake.externalStage",
     "fullnameOverride", "nameOverride", "simulator.env",

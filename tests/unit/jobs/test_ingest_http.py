@@ -42,13 +42,15 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def client(gate: FakeGate, log: Log, pauses: list[float]) -> SourceClient:
-    return SourceClient(gate, log, timeout=5, api_key="k" * 40, trace_id="a" * 32, pause=pauses.append)
+def client(gate: FakeGate, log: Log, pauses: list[float], source: ScriptedSource) -> SourceClient:
+    return SourceClient(
+        gate, log, timeout=5, api_key="k" * 40, base_url=source.url, trace_id="a" * 32, pause=pauses.append
+    )
 
 
 def _failure(client: SourceClient, source: ScriptedSource) -> SourceFailure:
     with pytest.raises(SourceFailure) as caught:
-        client.get(f"{source.url}/photos", "photos", sol=1)
+        client.get(f"{source.url}/photos", "photos", {"sol": 1})
     return caught.value
 
 
@@ -56,7 +58,7 @@ def test_a_good_answer_costs_one_permit_and_one_request(
     client: SourceClient, source: ScriptedSource, gate: FakeGate
 ) -> None:
     source.on("/photos", GOOD)
-    assert client.get(f"{source.url}/photos", "photos", sol=1) == {"photos": []}
+    assert client.get(f"{source.url}/photos", "photos", {"sol": 1}) == {"photos": []}
     assert (client.requests, gate.waited, source.paths()) == (1, 1, ["/photos?sol=1"])
     assert client.bytes == len(GOOD.body)
 
@@ -129,7 +131,8 @@ def test_what_does_not_pass_fails_after_three_tries(
         (json_reply({"error": "Rover 'x' not found"}, 404), Reason.BAD_ARGUMENTS),
         (json_reply({"errors": "Invalid Rover Name"}, 400), Reason.BAD_ARGUMENTS),
         (Reply(400, b"<html>"), Reason.SOURCE_ERROR),
-        (Reply(302, b"", {"Location": "https://elsewhere/"}), Reason.CONFIG_ERROR),
+        (Reply(302, b"", {"Location": "ftp://elsewhere/"}), Reason.CONFIG_ERROR),
+        (Reply(301), Reason.CONFIG_ERROR),
         (json_reply({"error": {"code": "API_KEY_MISSING"}}, 403), Reason.UNAUTHORIZED),
     ],
 )

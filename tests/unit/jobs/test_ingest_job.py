@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from mm_contracts.documents import Attempt, CoordinatesDocument, ManifestsDocument, PhotosDocument, SolOutcome
-from mm_contracts.keys import parse_key
+from mm_contracts.documents import Attempt, CoordinatesDocument, ManifestsDocument, PhotosDocument, Place, SolOutcome
+from mm_contracts.keys import WORK_PREFIX, parse_key
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
 from mm_jobs.ingest import job
+from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.gate import OpenGate
 from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.spec import Batch, SourceSettings
@@ -56,8 +57,17 @@ class MemoryStore:
         self.objects[key] = Stored(body, f"etag-{len(body)}", metadata)
         return self.objects[key].etag
 
+    def put_new(self, key: str, body: bytes) -> bool:
+        if key in self.objects:
+            return False
+        self.put(key, body, {})
+        return True
+
     def get(self, key: str) -> Stored | None:
         return self.objects.get(key)
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
 
 
 Run = Callable[..., dict[str, Any]]
@@ -91,7 +101,7 @@ def serve(source: ScriptedSource, *sols: int, **others: Reply) -> None:
 
 
 def written(store: MemoryStore) -> dict[str, Any]:
-    (stored,) = store.objects.values()
+    (stored,) = (stored for key, stored in store.objects.items() if not key.startswith(WORK_PREFIX))
     document: dict[str, Any] = json.loads(stored.body)
     return document
 
@@ -172,7 +182,7 @@ def test_one_bad_sol_is_a_failure_on_record_and_stops_no_other(
 def test_a_key_that_a_source_repeats_stays_out_of_the_object(
     run: Run, source: ScriptedSource, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, echo: Reply
 ) -> None:
-    monkeypatch.setenv("SOURCE_API_KEY", "the-secret-key")
+    monkeypatch.setenv("SOURCE_API_KEY_NASA", "the-secret-key")
     serve(source, 0, 2, sol1=echo)
     with pytest.raises(JobError) as caught:
         run("0-2")
@@ -302,7 +312,9 @@ def test_a_manifest_object(run: Run, store: MemoryStore) -> None:
     ((key, _),) = store.objects.items()
     assert key == "manifests/curiosity/mars_rover_manifests_batch_20260102T030405Z-1a2b3c4d.json"
     assert set(written(store)) == set(ManifestsDocument.__annotations__)
-    assert written(store)["manifests"] == [MANIFEST]
+    (manifest,) = written(store)["manifests"]
+    assert manifest.items() >= {"name": "Curiosity", "max_sol": 4, "landing_date": "2012-08-06"}.items()
+    assert manifest["photos"] == [{**entry, "earth_date": None} for entry in MANIFEST["photos"]]  # type: ignore[dict-item,attr-defined]
     assert counts["sols"] == 4
 
 
@@ -327,3 +339,143 @@ def test_a_storage_failure_is_the_stores(run: Run, source: ScriptedSource, store
     with pytest.raises(JobError) as caught:
         run("1")
     assert caught.value.code is ExitCode.STORAGE_ERROR
+
+
+def test_half_an_emoji_in_a_caption_costs_one_character(run: Run, source: ScriptedSource, store: MemoryStore) -> None:
+    odd = json_reply({"photos": [photo(10, 1) | {"title": "dust devil \ud83c", "size": float("inf")}]})
+    assert b"\\ud83c" in odd.body
+    serve(source, 0, 2, sol1=odd)
+    run("0-2")
+    (stored,) = (one for key, one in store.objects.items() if key.startswith("photos/"))
+    document = json.loads(stored.body.decode("utf-8"), parse_constant=pytest.fail)
+    assert [sol["status"] for sol in document["sols"]] == ["complete"] * 3
+    odd_photo = document["photos"][2]
+    assert (odd_photo["title"], odd_photo["size"]) == ("dust devil \ufffd", None)
+
+
+def test_what_was_set_aside_is_kept_beside_what_could_be_used_and_counted(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    stray = photo(99, 7)
+    serve(source, 0, sol1=json_reply({"photos": [photo(10, 1), stray, "what?"]}))
+    counts = run("0-1")
+    sol = written(store)["sols"][1]
+    assert (sol["status"], sol["received_photos"]) == ("complete", 1)
+    assert [(one["reason"], one["raw"]) for one in sol["set_aside"]] == [("OtherSol", stray), ("NotAnObject", "what?")]
+    assert "2 set aside" in sol["message"]
+    assert counts["details"]["set_aside"] == {"photo": 2}
+
+
+def test_a_sol_that_the_manifest_lists_without_a_count_is_a_failure_and_not_empty(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    odd = {**MANIFEST, "photos": [*MANIFEST["photos"], {"sol": 3, "total_photos": None}]}  # type: ignore[misc]
+    source.on("/manifests/Curiosity", json_reply({"photo_manifest": odd}))
+    serve(source, 2)
+    with pytest.raises(JobError) as caught:
+        run("2-3")
+    assert caught.value.counts["failed_sols"] == {"3": "BadResponse"}
+    assert statuses(store) == {2: ("complete", None), 3: ("failed", "BadResponse")}
+
+
+class Hourly:
+    """A gate that gives so many permits to each Job and says when to come back."""
+
+    def __init__(self, permits: int) -> None:
+        self.left = permits
+
+    def wait(self) -> None:
+        if self.left == 0:
+            raise SourceFailure(Reason.RATE_LIMITED, "source nasa is closed for another 1800 s", retry_after=1800)
+        self.left -= 1
+
+    def close(self, seconds: float, reason: str) -> None:
+        """Nobody else asks."""
+
+
+def test_a_sol_of_more_pages_than_an_hour_allows_is_had_hour_by_hour(
+    source: ScriptedSource, store: MemoryStore, log: Log
+) -> None:
+    many = [photo(number, 1) for number in range(1, 851)]
+    for page in range(1, 36):
+        path = f"/rovers/Curiosity/photos?sol=1&page={page}&per_page=25"
+        source.on(path, json_reply({"photos": many[(page - 1) * 25 : page * 25]}))
+    promised = {"name": "Curiosity", "max_sol": 1, "photos": [{"sol": 1, "total_photos": 850, "cameras": ["FHAZ"]}]}
+    source.on("/manifests/Curiosity", json_reply({"photo_manifest": promised}))
+    settings = SourceSettings("nasa", "nasa-v1", source.url, page_size=25, max_concurrency=1)
+
+    def attempt(number: int) -> dict[str, Any]:
+        batch = Batch("p", 0, number, "photos", "Curiosity", "", "20260102T030405Z-1a2b3c4d", "a" * 32, "1")
+        return job.run(batch, settings, SourceClient(Hourly(16), log, timeout=5), store, log)
+
+    for number, pages in ((1, 15), (2, 30)):
+        with pytest.raises(JobError) as caught:
+            attempt(number)
+        assert (caught.value.code, caught.value.retry_after) == (ExitCode.TEMPORARY, 1800)
+        assert f"{pages * 25} of 850 photos came in {pages} pages" in str(caught.value)
+        (kept,) = store.objects
+        assert kept == "work/parts/photos/curiosity/mars_rover_photos_batch_sol_1_to_1_20260102T030405Z-1a2b3c4d.json"
+    counts = attempt(3)
+    assert (counts["photos"], statuses(store)) == (850, {1: ("complete", None)})
+    assert [p["id"] for p in written(store)["photos"]] == list(range(1, 851))
+    asked = [path for path in source.paths() if "/photos?" in path]
+    assert len(asked) == len(set(asked)) == 35
+    assert len(store.objects) == 1
+
+
+def test_pages_of_a_sol_that_has_grown_since_are_asked_for_again(run: Run, source: ScriptedSource) -> None:
+    paging = {"page": 1, "total_pages": 2, "total_count": 3}
+    first = json_reply({"photos": [photo(20, 2), photo(21, 2)], "pagination": paging})
+    serve(source, sol2=first)
+    source.on("/rovers/Curiosity/photos?sol=2&page=2", LIMITED)
+    with pytest.raises(JobError):
+        run("2")
+    grown = {**MANIFEST, "photos": [{"sol": 2, "total_photos": 4, "cameras": ["FHAZ"]}]}
+    source.on("/manifests/Curiosity", json_reply({"photo_manifest": grown}))
+    serve(source, sol2=json_reply({"photos": [photo(number, 2) for number in (20, 21, 22, 23)]}))
+    source.seen.clear()
+    assert run("2", attempt=2)["photos"] == 4
+    assert "/rovers/Curiosity/photos?sol=2" in source.paths()
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"source":"nasa","sols":{"1":{}}}', b'{"source":"nasa"}'])
+def test_kept_pages_that_are_none_cost_no_more_than_themselves(
+    run: Run, source: ScriptedSource, store: MemoryStore, body: bytes
+) -> None:
+    serve(source, 1)
+    key = "work/parts/photos/curiosity/mars_rover_photos_batch_sol_1_to_1_20260102T030405Z-1a2b3c4d.json"
+    store.objects[key] = Stored(body, "x", {})
+    run("1", attempt=2)
+    assert statuses(store) == {1: ("complete", None)}
+
+
+def _maps(source: ScriptedSource, store: MemoryStore, log: Log, attempt: int = 1) -> dict[str, Any]:
+    settings = SourceSettings("maps", "mmgis", source.url, rovers=("Curiosity",))
+    batch = Batch("p", 0, attempt, "coordinates", "Curiosity", "", "20260102T030405Z-1a2b3c4d", "a" * 32)
+    return job.run(batch, settings, SourceClient(OpenGate(), log, timeout=5, pause=lambda _: None), store, log)
+
+
+def test_a_layer_that_fails_takes_no_other_with_it_and_is_alone_asked_for_again(
+    source: ScriptedSource, store: MemoryStore, log: Log
+) -> None:
+    base = "/MSL/Layers/json/MSL"
+    line = {
+        "geometry": {"type": "LineString", "coordinates": [[137.4, -4.5], [137.5, -4.5]]},
+        "properties": {"Length": 9},
+    }
+    point = {"geometry": {"type": "Point", "coordinates": [137.4, -4.5]}, "properties": {"sol": 3, "RMC": "2_0"}}
+    source.on(f"{base}_traverse.json", json_reply({"features": [line, {"geometry": None}]}))
+    source.on(f"{base}_waypoints.json", json_reply({"features": [{}]}))
+    source.on(f"{base}_waypoints_current.json", json_reply({"features": [point]}))
+    with pytest.raises(JobError, match=r"1 of 3 layers failed \(waypoints\)") as caught:
+        _maps(source, store, log)
+    assert (caught.value.code, caught.value.reason) == (ExitCode.TEMPORARY, Reason.BAD_RESPONSE)
+    document = written(store)
+    assert (document["coordinate_count"], len(document["places"]), len(document["set_aside"])) == (1, 1, 1)
+    assert [one["status"] for one in document["layers"]] == ["complete", "failed", "complete"]
+    source.seen.clear()
+    source.on(f"{base}_waypoints.json", json_reply({"features": [point, point]}))
+    counts = _maps(source, store, log, attempt=2)
+    assert source.paths() == [f"{base}_waypoints.json"]
+    assert (counts["details"]["drives"], counts["details"]["places"]) == (1, 3)
+    assert set(written(store)["places"][0]) == set(Place.__annotations__)

@@ -38,12 +38,22 @@ def test_nothing_heavy_is_imported_before_the_first_request() -> None:
     assert count <= MOST_MODULES
 
 
+STORE = {
+    "S3_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ACCESS_KEY_ID": "key-id-of-the-store",
+    "AWS_SECRET_ACCESS_KEY": "secret-of-the-store",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_MAX_ATTEMPTS": "1",
+}
+"""A store that nobody serves."""
+
+
 def _ingest(tmp_path: Path, *arguments: str, **env: str) -> tuple[int, Termination | None, str]:
     last_word = tmp_path / "termination"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_", "MARS_", "MM_"))}
     answer = subprocess.run(
         [sys.executable, "-m", "mm_jobs.ingest.main", *arguments],
-        env=clean | {"MM_TERMINATION_LOG": str(last_word)} | env,
+        env=clean | {"MM_TERMINATION_LOG": str(last_word)} | STORE | env,
         capture_output=True,
         text=True,
         timeout=60,
@@ -91,7 +101,9 @@ def test_a_missing_setting_is_told_by_name(tmp_path: Path) -> None:
 
 def test_a_rate_limit_ends_with_75_and_a_time(tmp_path: Path, source: ScriptedSource, sources: str) -> None:
     source.on("/manifests/Curiosity", json_reply({}, 429, **{"Retry-After": "600"}))
-    code, said, log = _ingest(tmp_path, MM_BATCH=BATCH, MARS_SOURCES_FILE=sources, SOURCE_API_KEY="secret-key-of-nasa")
+    code, said, log = _ingest(
+        tmp_path, MM_BATCH=BATCH, MARS_SOURCES_FILE=sources, SOURCE_API_KEY_NASA="secret-key-of-nasa"
+    )
     assert code == 75
     assert said is not None
     assert (said.reason, said.requests) == ("RateLimited", 1)
@@ -110,11 +122,6 @@ def test_an_object_store_that_does_not_answer_ends_with_74(
         tmp_path,
         MM_BATCH=BATCH,
         MARS_SOURCES_FILE=sources,
-        S3_ENDPOINT_URL="http://127.0.0.1:1",
-        AWS_ACCESS_KEY_ID="key-id-of-the-store",
-        AWS_SECRET_ACCESS_KEY="secret-of-the-store",
-        AWS_DEFAULT_REGION="us-east-1",
-        AWS_MAX_ATTEMPTS="1",
     )
     assert code == 74
     assert said is not None
@@ -125,5 +132,14 @@ def test_an_object_store_that_does_not_answer_ends_with_74(
 def test_help_names_every_setting(tmp_path: Path) -> None:
     code, _, text = _ingest(tmp_path, "--help")
     assert code == 0
-    for name in ("MM_BATCH", "MARS_SOURCES_FILE", "MARS_GATE_URL", "SOURCE_API_KEY", "S3_ENDPOINT_URL", "exit codes"):
+    for name in (
+        "MM_BATCH",
+        "MARS_SOURCES_FILE",
+        "MARS_GATE_URL",
+        "SOURCE_API_KEY_<NAME>",
+        "HTTPS_PROXY",
+        "SSL_CERT_FILE",
+        "S3_ENDPOINT_URL",
+        "exit codes",
+    ):
         assert name in text

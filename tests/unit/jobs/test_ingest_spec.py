@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from mm_contracts.batch import BATCH_ENV, BatchSpec
+from mm_contracts.keys import DATASETS
+from mm_contracts.rovers import ROVERS
+from mm_contracts.source_kinds import KINDS
 from mm_contracts.sources import Source, Sources
 from mm_jobs.ingest import spec
 from mm_jobs.ingest.spec import Batch, SourceSettings, SpecError, parse_batch, read_batch, read_source
@@ -33,7 +36,7 @@ def test_the_batch_mirrors_the_contract() -> None:
 
 
 def test_the_source_mirrors_the_contract(tmp_path: Path) -> None:
-    ours = {field.name for field in dataclasses.fields(SourceSettings)} - {"name"}
+    ours = {field.name for field in dataclasses.fields(SourceSettings)} - {"name", "contact"}
     assert ours <= set(Source.model_fields)
     source = Source(
         base_url="http://nasa/v1",
@@ -42,25 +45,57 @@ def test_the_source_mirrors_the_contract(tmp_path: Path) -> None:
         max_concurrency=3,
         timeout_seconds=7,
         page_size=25,
+        mmgis_url="http://maps",
+        sample_types=["full"],
+        api_key_secret="mine",
+        api_key_secret_key="key",
     )
     path = tmp_path / "sources.json"
-    path.write_text(Sources(default="nasa", sources={"nasa": source}).model_dump_json(by_alias=True))
+    path.write_text(
+        Sources(default="nasa", sources={"nasa": source}, contact="me@x.example").model_dump_json(by_alias=True)
+    )
     read = dataclasses.asdict(read_source(str(path), ""))
     expected = {name: getattr(source, name) for name in ours}
-    assert read == expected | {"name": "nasa", "rovers": ("Curiosity",)}
+    expected |= {"name": "nasa", "contact": "me@x.example", "rovers": ("Curiosity",), "sample_types": ("full",)}
+    assert read == expected
 
 
 def test_defaults_are_the_contracts(tmp_path: Path) -> None:
     path = tmp_path / "sources.json"
     path.write_text(json.dumps({"default": "n", "sources": {"n": {to_camel("base_url"): "http://nasa/v1/"}}}))
     read, contract = read_source(str(path), "n"), Source(base_url="http://nasa/v1/")
-    assert (read.kind, read.max_concurrency, read.timeout_seconds, read.page_size) == (
-        contract.kind,
-        contract.max_concurrency,
-        contract.timeout_seconds,
-        contract.page_size,
-    )
-    assert read.base_url == "http://nasa/v1"
+    for name in {field.name for field in dataclasses.fields(SourceSettings)} - {"name", "contact"}:
+        ours, theirs = getattr(read, name), getattr(contract, name)
+        assert (list(ours) if isinstance(ours, tuple) else ours) == theirs, name
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_defaults_of_each_kind_are_the_contracts(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "sources.json"
+    path.write_text(json.dumps({"default": "n", "sources": {"n": {"kind": kind, "baseUrl": "http://nasa/v1"}}}))
+    read, contract = read_source(str(path), "n"), Source(kind=kind, base_url="http://nasa/v1")  # type: ignore[arg-type]
+    assert (read.page_size, list(read.sample_types)) == (contract.page_size, contract.sample_types)
+    assert list(read.rovers) == contract.rovers
+
+
+def test_where_no_source_is_named_the_rovers_first_for_the_dataset_is_read(tmp_path: Path) -> None:
+    body = {
+        "default": "mirror",
+        "sources": {
+            "mirror": {"baseUrl": "http://mirror"},
+            "raw": {"kind": "msl-raw", "baseUrl": "http://raw.example"},
+            "maps": {"kind": "mmgis", "baseUrl": "http://maps.example"},
+            "both": {"baseUrl": "http://both.example", "mmgisUrl": "http://maps.example"},
+        },
+        "rovers": {"Curiosity": ["maps", "raw", "mirror"], "Perseverance": ["mirror", "both"]},
+    }
+    path = tmp_path / "sources.json"
+    path.write_text(json.dumps(body))
+    contract = Sources.model_validate(body)
+    for rover in ROVERS:
+        for dataset in DATASETS:
+            ours, theirs = read_source(str(path), "", rover, dataset).name, contract.pick("", rover, dataset)[0]
+            assert ours == theirs, (rover, dataset)
 
 
 @pytest.mark.parametrize(

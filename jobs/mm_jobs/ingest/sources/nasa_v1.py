@@ -1,89 +1,85 @@
-"""The Mars Photos API, version 1: manifests and the photos of a sol. Works for pages and for whole sols.
+"""The Mars Photos API, version 1: manifests and the photos of a sol, kept as they come.
 
-Without ``page`` NASA's own server gives the whole sol and says nothing about pages; others page always and say so in
-``pagination``. Where a page size is configured, pages are asked for until one is short. Photos are counted once per id.
+Without ``page`` NASA's own server gives the whole sol and says nothing about pages; where a page size is configured,
+pages are asked for.
 """
 
-from typing import Any, Final
+from typing import Any, ClassVar
 
-from mm_contracts.reasons import Reason
+from mm_contracts.photos import image_id
 
-from mm_jobs.ingest.failures import SourceFailure
+from mm_jobs.ingest import fields
 from mm_jobs.ingest.http import SourceClient
+from mm_jobs.ingest.manifests import bad, read_manifest
+from mm_jobs.ingest.model import Manifest, Page, PhotoDict, Unusable
+from mm_jobs.ingest.sources.base import check_object, check_sol
 from mm_jobs.ingest.spec import SourceSettings
-
-_MOST_PAGES: Final = 2_000
 
 
 class NasaV1:
     """One source of kind ``nasa-v1``."""
 
+    has_manifest: ClassVar[bool] = True
+
     def __init__(self, settings: SourceSettings, client: SourceClient) -> None:
         self._base = settings.base_url
-        self._page_size = settings.page_size
         self._client = client
+        self.first_page = 1
+        self.page_size = settings.page_size
 
-    def manifest(self, rover: str) -> dict[str, Any]:
-        """Return the rover's ``photo_manifest`` as served.
+    def manifest(self, rover: str) -> Manifest:
+        """Return the rover's manifest, or raise SourceFailure."""
+        answer = self._client.get(f"{self._base}/manifests/{rover}", "photo_manifest", remember=True)
+        return read_manifest(answer["photo_manifest"], rover)
 
-        Raises:
-            SourceFailure: no usable answer, or one that is not a manifest of this rover.
-        """
-        manifest = self._client.get(f"{self._base}/manifests/{rover}", "photo_manifest")["photo_manifest"]
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("photos"), list):
-            raise _bad("the manifest has no list of sols")
-        if str(manifest.get("name", "")).lower() != rover.lower():
-            raise _bad(f"the manifest is of {manifest.get('name')!r}, not of {rover}")
-        for entry in manifest["photos"]:
-            if not isinstance(entry, dict) or not _whole(entry.get("sol")) or not _whole(entry.get("total_photos")):
-                raise _bad(f"a sol of the manifest lacks its number or its count: {str(entry)[:120]}")
-        return manifest
+    def page(self, rover: str, sol: int, number: int, size: int | None) -> Page:
+        """Return a page of a sol's photos; without a size the first is the whole sol. Raises SourceFailure."""
+        paging = {"page": number, "per_page": size} if size else ({"page": number} if number > 1 else {})
+        return read_page(self._client.get(f"{self._base}/rovers/{rover}/photos", "photos", {"sol": sol, **paging}))
 
-    def photos(self, rover: str, sol: int) -> list[dict[str, Any]]:
-        """Return all photos of a sol as served, each id once, in the order of their first appearance.
+    def read(self, item: Any, rover: str, sol: int) -> PhotoDict | None:  # noqa: ARG002 (one interface for all kinds)
+        """Return the photo as served; fields of another type than v1's become v1's, or null. Raises Unusable."""
+        return read_photo(item, sol)
 
-        Raises:
-            SourceFailure: no usable answer, or photos of another sol.
-        """
-        found: dict[int, dict[str, Any]] = {}
-        url = f"{self._base}/rovers/{rover}/photos"
-        size, page = self._page_size, 1
-        while True:
-            paging = {"page": page, "per_page": size} if size else ({"page": page} if page > 1 else {})
-            answer = self._client.get(url, "photos", sol=sol, **paging)
-            batch = _checked(answer["photos"], sol)
-            for photo in batch:
-                found.setdefault(photo["id"], photo)
-            if not _more(answer, len(batch), page, size):
-                return list(found.values())
-            page += 1
-            if page > _MOST_PAGES:
-                raise _bad(f"sol {sol} does not end after {_MOST_PAGES} pages")
+    def newest(self, rover: str) -> int:
+        """Return the newest sol. Raises SourceFailure."""
+        return max(self.manifest(rover).promises, default=0)
+
+    def count(self, rover: str, sol: int) -> int:
+        """Return a sol's photos. Raises SourceFailure."""
+        promise = self.manifest(rover).promises.get(sol)
+        return promise.photos if promise else 0
 
 
-def _more(answer: dict[str, Any], received: int, page: int, size: int | None) -> bool:
-    """Return whether another page has to be asked for, by what the answer says of its pages or by its length."""
-    pagination = answer.get("pagination")
-    if isinstance(pagination, dict) and _whole(pagination.get("total_pages")):
-        return page < pagination["total_pages"] and received > 0
-    return size is not None and received >= size
+def read_page(answer: dict[str, Any]) -> Page:
+    """Return the page in an answer, or raise SourceFailure. ``pagination`` is marsvista's, and of others like it."""
+    items = answer.get("photos")
+    if not isinstance(items, list):
+        raise bad(f"photos is not a list but {str(items)[:60]!r}")
+    pagination = fields.mapping(answer.get("pagination"))
+    number, pages = fields.whole(pagination.get("page")), fields.whole(pagination.get("total_pages"))
+    more = None if number is None or pages is None else number < pages
+    return Page(items, fields.whole(pagination.get("total_count")), more)
 
 
-def _checked(photos: Any, sol: int) -> list[dict[str, Any]]:
-    if not isinstance(photos, list):
-        raise _bad("photos is not a list")
-    for photo in photos:
-        if not isinstance(photo, dict) or not _whole(photo.get("id")):
-            raise _bad(f"a photo of sol {sol} has no id: {str(photo)[:120]}")
-        if photo.get("sol") != sol:
-            raise _bad(f"asked for sol {sol}, got photo {photo['id']} of sol {photo.get('sol')}")
-    return photos
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _bad(message: str) -> SourceFailure:
-    # Status 200: the answer came whole, so that it is worth no other try within the second.
-    return SourceFailure(Reason.BAD_RESPONSE, message, status=200)
+def read_photo(item: Any, sol: int) -> PhotoDict:
+    """Return a v1 photo, or raise Unusable."""
+    photo = check_object(item, sol)
+    number, source = fields.whole(photo.get("id")), photo.get("img_src")
+    if number is None and not (isinstance(source, str) and image_id(source)):
+        raise Unusable("NoIdentity", f"a photo of sol {sol} has neither a number nor an image")
+    check_sol(photo.get("sol"), sol)
+    camera = photo.get("camera")
+    # Most photos are as they should be, and pass as they are.
+    fixed: dict[str, Any] = {"sol": sol, "id": number}
+    fixed["camera"] = camera if isinstance(camera, dict) else {"name": camera}
+    if not isinstance(fixed["camera"].get("name"), str):
+        fixed["camera"] = {**fixed["camera"], "name": None}
+    if "img_src" in photo:
+        fixed["img_src"] = source if isinstance(source, str) else None
+    if "earth_date" in photo:
+        fixed["earth_date"] = fields.day(photo["earth_date"])
+    same = all(
+        type(photo.get(name)) is type(value) and photo[name] == value for name, value in fixed.items() if name in photo
+    )
+    return photo if same and fixed.keys() <= photo.keys() else {**photo, **fixed}

@@ -1,0 +1,54 @@
+{{/* All configured sources by name, as JSON: those of the values and the simulator. */}}
+{{- define "mars.sources" -}}
+{{- $sources := deepCopy .Values.source.sources }}
+{{- if .Values.simulator.enabled }}
+{{- $base := printf "http://%s-simulator:8000" .Release.Name }}
+{{- $simulator := dict
+      "kind" "nasa-v1"
+      "baseUrl" (printf "%s/mars-photos/api/v1" $base)
+      "mmgisUrl" (printf "%s/mmgis-maps" $base)
+      "rovers" (list "Perseverance" "Curiosity" "Opportunity" "Spirit")
+      "maxConcurrency" (int .Values.simulator.maxConcurrency)
+      "requestsPerHour" (ternary nil (int (default 1 .Values.simulator.requestsPerHour)) (kindIs "invalid" .Values.simulator.requestsPerHour))
+      "timeoutSeconds" 30
+      "apiKeySecret" (printf "%s-source" .Release.Name)
+      "apiKeySecretKey" "SOURCE_API_KEY" }}
+{{- $sources = merge (dict "simulator" $simulator) $sources }}
+{{- end }}
+{{- if not $sources }}
+{{- fail "there is no source: set simulator.enabled, or describe one in source.sources" }}
+{{- end }}
+{{- toJson $sources }}
+{{- end }}
+
+{{/*
+Variables with the sources' API keys, as a list: each source's own, named as mm_contracts.source_kinds.key_variable does.
+Optional, so that a source whose Secret is missing fails by itself, with a sentence, and takes no other with it.
+*/}}
+{{- define "mars.sourceEnv" -}}
+{{- range $name, $source := include "mars.sources" . | fromJson }}
+{{- with $source.apiKeySecret }}
+- name: SOURCE_API_KEY_{{ regexReplaceAll "[^A-Za-z0-9]" $name "_" | upper }}
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $source.apiKeySecretKey | default "api-key" }}, optional: true}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Variables of the way out through a proxy, as a list; what is in the cluster, or in the release, is never asked through it. */}}
+{{- define "mars.proxyEnv" -}}
+{{- with .Values.proxy }}
+{{- if or .http .https }}
+{{- $own := list "localhost" "127.0.0.1" ".svc" ".cluster.local" }}
+{{- range $part := list "minio" "kafka" "warehouse" "simulator" "operator" }}
+{{- $own = append $own (printf "%s-%s" $.Release.Name $part) }}
+{{- end }}
+{{- with .http }}
+- {name: HTTP_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- with .https }}
+- {name: HTTPS_PROXY, value: {{ . | quote }}}
+{{- end }}
+- {name: NO_PROXY, value: {{ concat $own .noProxy | join "," | quote }}}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,80 @@
+"""JSON as every reader takes it: UTF-8, finite numbers, no lone surrogates, no NUL, no key twice, no abyss. Pure.
+
+Whatever comes from a source passes ``parse`` once; what is written passes ``dumps``. Strict parsers, DuckDB and
+Snowflake read the result alike. A value that cannot be said in such JSON becomes null, a character U+FFFD.
+"""
+
+import json
+import math
+import re
+from typing import Any, Final
+
+DEEPEST: Final = 32
+"""Levels of lists and objects that are kept; what lies deeper becomes null. Real answers have six."""
+_LARGEST_INT: Final = 2**63 - 1
+
+_SUSPECT: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|[0-9]{19}|[eE][+]?[0-9]{3}|\xed[\xa0-\xbf]|\x00")
+"""What a text must hold for a parsed value to be other than clean, its depth aside."""
+_UNCLEAN_TEXT: Final = re.compile("[\ud800-\udfff\x00]")
+
+
+def parse(body: bytes) -> Any:
+    """Return the clean value in a JSON body. Bytes that are no UTF-8 become U+FFFD; of equal keys the last holds.
+
+    Raises:
+        ValueError: it is not JSON, or is nested so deeply that no parser reads it.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return clean(value) if _SUSPECT.search(body) or _too_deep(value, DEEPEST) else value
+
+
+def clean(value: Any, levels: int = DEEPEST) -> Any:
+    """Return a value of ``json.loads`` with everything in it that JSON's readers disagree on made harmless."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        if levels == 0:
+            return None
+        # Two keys that differ only in what was replaced become one, the last.
+        return {_text(key): clean(item, levels - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return None if levels == 0 else [clean(item, levels - 1) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_INT else None
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def dumps(value: Any) -> bytes:
+    """Return a value as JSON in UTF-8. It cannot fail for what JSON can say: what is not clean is cleaned first."""
+    try:
+        return _encoded(value)
+    except (ValueError, RecursionError):  # a surrogate (UnicodeEncodeError is a ValueError), NaN, or too deep
+        return _encoded(clean(value))
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() and "\x00" not in text else _UNCLEAN_TEXT.sub("�", text)
+
+
+def _no_number(_: str) -> None:
+    """NaN, Infinity and -Infinity are Python's, not JSON's."""
+
+
+def _too_deep(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    if levels == 0:
+        return True
+    return any(_too_deep(item, levels - 1) for item in value if isinstance(item, dict | list))

@@ -1,0 +1,103 @@
+"""Manifests of sources that have none: counted sol by sol, a part in each run, and kept in the bucket.
+
+The newest sols are counted in every run, since they grow; older ones once. A first run of a rover with thousands of
+sols does not count them all at once: its manifest promises what is counted, and says how far that is.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Final
+
+from mm_contracts.keys import work_key
+from mm_contracts.photos import LANDING_DATES, LAUNCH_DATES, earth_date
+from mm_contracts.sols import MAX_SOL
+
+from mm_jobs.common.log import Log
+from mm_jobs.ingest import clean, fields
+from mm_jobs.ingest.failures import SourceFailure
+from mm_jobs.ingest.manifests import bad, read_manifest
+from mm_jobs.ingest.model import Manifest
+from mm_jobs.ingest.shelf import Shelf
+from mm_jobs.ingest.sources.base import PhotoSource
+
+NEWEST: Final = 10
+"""Sols before the newest one that are counted again: photos of a sol come for about a week."""
+LONGEST: Final = 300.0
+"""Seconds of counting in one run."""
+
+
+def derive(
+    source: PhotoSource,
+    name: str,
+    rover: str,
+    store: Shelf,
+    log: Log,
+    *,
+    longest: float = LONGEST,
+    clock: Callable[[], float] = time.monotonic,
+) -> Manifest:
+    """Return a manifest in v1's form, marked ``derived``.
+
+    Args:
+        source: who is asked.
+        name: its name, for what is kept.
+        rover: the rover.
+        store: the bucket.
+        log: gets a line with what was counted.
+        longest: seconds after which no further sol is counted.
+        clock: monotonic seconds.
+
+    Raises:
+        SourceFailure: not even the newest sol could be had.
+    """
+    key = work_key("counts", name, f"{rover.lower()}.json")
+    counts = _kept(store, key)
+    newest = source.newest(rover)
+    if newest > MAX_SOL:
+        raise bad(f"the source says that its newest sol is {newest}")
+    wanted = [sol for sol in range(newest, -1, -1) if sol > newest - NEWEST or sol not in counts]
+    begun, counted, stopped = clock(), 0, ""
+    for sol in wanted:
+        if clock() - begun > longest:
+            stopped = "Time"
+            break
+        try:
+            counts[sol] = source.count(rover, sol)
+        except SourceFailure as failure:
+            if counted == 0:
+                raise
+            stopped = failure.reason.value
+            break
+        counted += 1
+    store.put(key, clean.dumps({str(sol): count for sol, count in sorted(counts.items())}), {})
+    missing = sum(sol not in counts for sol in range(newest + 1))
+    log.info("manifest.derived", rover=rover, counted=counted, uncounted=missing, newest=newest, stopped=stopped)
+    listed = [
+        {"sol": sol, "earth_date": earth_date(rover, sol), "total_photos": count, "cameras": None}
+        for sol, count in sorted(counts.items())
+        if count and sol <= newest
+    ]
+    body = {
+        "name": rover,
+        "landing_date": LANDING_DATES[rover].isoformat(),
+        "launch_date": LAUNCH_DATES[rover].isoformat(),
+        "status": "active",
+        "max_sol": newest,
+        "max_date": earth_date(rover, newest),
+        "total_photos": sum(entry["total_photos"] for entry in listed if isinstance(entry["total_photos"], int)),
+        "derived": True,
+        "uncounted_sols": missing,
+        "photos": listed,
+    }
+    return read_manifest(body, rover)
+
+
+def _kept(store: Shelf, key: str) -> dict[int, int]:
+    stored = store.get(key)
+    try:
+        held = json.loads(stored.body) if stored else {}
+        pairs = [(fields.whole(sol), fields.whole(count)) for sol, count in held.items()]
+    except (ValueError, AttributeError):
+        return {}
+    return {sol: count for sol, count in pairs if sol is not None and count is not None}
