@@ -1,10 +1,13 @@
 """``mars demo``: the cluster, the chart, the loop watched to its end, and a table of what the archive holds."""
 
+import json
+import subprocess
 import sys
 import time
+from typing import Any
 
 from mm_hack import release
-from mm_hack.places import NAMESPACE
+from mm_hack.places import NAMESPACE, REPO
 from mm_hack.snapshot import closing_table, what_is_missing
 from mm_hack.watch import watch
 
@@ -48,6 +51,54 @@ def run_demo(profile: str, setup_seconds: float, namespace: str = NAMESPACE) -> 
         return 1
     print(LOOK_AROUND.format(namespace=namespace))
     return 0
+
+
+LIVE_PLANS = REPO / "examples" / "live.yaml"
+LIVE_SECONDS = 1800.0
+"""How long a handful of sols is waited for: a source may ask for patience."""
+
+
+def run_live(namespace: str = NAMESPACE, poll: float = 3.0) -> int:
+    """Ask the real sources for a handful of sols and say what became of them. Return the process's exit code.
+
+    The release must be installed with ``values-live.yaml``.
+
+    Args:
+        namespace: where the release is.
+        poll: seconds between two looks at the plans.
+    """
+    kubectl = release.kubectl(namespace)
+    subprocess.run([*kubectl, "apply", "-f", str(LIVE_PLANS)], check=True)
+    deadline, shown = time.monotonic() + LIVE_SECONDS, ""
+    while True:
+        answer = subprocess.run([*kubectl, "get", "iplan", "-o", "json"], capture_output=True, text=True)
+        plans = live_plans(json.loads(answer.stdout)["items"] if answer.returncode == 0 else [])
+        line = "; ".join(f"{name}: {phase}, {photos} photos" for name, phase, photos, _ in plans)
+        if line and line != shown:
+            print(line, flush=True)
+            shown = line
+        if plans and all(phase in ("Complete", "Failed", "Invalid") for _, phase, _, _ in plans):
+            break
+        if time.monotonic() > deadline:
+            print(f"mars: not done after {LIVE_SECONDS / 60:.0f} minutes: ./mars k9s shows why", file=sys.stderr)
+            return 1
+        time.sleep(poll)
+    failed = [(name, why) for name, phase, _, why in plans if phase != "Complete"]
+    for name, why in failed:
+        print(f"mars: plan {name} failed: {why or 'see kubectl describe iplan ' + name}", file=sys.stderr)
+    print(LOOK_AROUND.format(namespace=namespace))
+    return 1 if failed else 0
+
+
+def live_plans(items: list[dict[str, Any]]) -> list[tuple[str, str, int, str]]:
+    """Return name, phase, photos and what went wrong of the plans of ``examples/live.yaml`` among these objects."""
+    found = []
+    for item in items:
+        name, status = item["metadata"]["name"], item.get("status") or {}
+        if name.startswith("live-"):
+            said = [c.get("message", "") for c in status.get("conditions", []) if c.get("type") == "Failed"]
+            found.append((name, status.get("phase") or "Pending", int(status.get("photos") or 0), "".join(said)))
+    return sorted(found)
 
 
 def _minutes(seconds: float) -> str:

@@ -37,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
     demo = _add(commands, "demo", _demo, "set everything up and watch the loop archive four rovers from a simulator")
     _provision(demo)
     demo.add_argument("--profile", choices=("demo", "tiny"), default="demo", help="how much there is to archive")
+    demo.add_argument(
+        "--source",
+        choices=("simulator", "live"),
+        default="simulator",
+        help="live: a handful of sols from the real sources, over the internet (see docs/sources.md)",
+    )
 
     test = _add(commands, "test", _test, "run the checks and all tests, on a cluster that it brings up if needed")
     _provision(test)
@@ -160,8 +166,11 @@ def _demo(options: argparse.Namespace) -> int:
 
     progress = Progress()
     up.up(options.provision, progress)
+    live = options.source == "live"
     with progress.step("install the chart", about=40):
-        release.install(places.NAMESPACE, options.profile)
+        release.install(places.NAMESPACE, "live" if live else options.profile)
+    if live:
+        return demo.run_live()
     return demo.run_demo(options.profile, progress.elapsed())
 
 

@@ -13,8 +13,8 @@ DEEPEST: Final = 32
 """Levels of lists and objects that are kept; what lies deeper becomes null. Real answers have six."""
 _LARGEST_INT: Final = 2**63 - 1
 
-_SUSPECT: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|[0-9]{19}|[eE][+]?[0-9]{3}|\xed[\xa0-\xbf]|\x00")
-"""What a text must hold for a parsed value to be other than clean, its depth aside."""
+_SUSPECT: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+"""Escapes by which a text can hold a surrogate or a NUL; looked for only where there is an escape at all."""
 _UNCLEAN_TEXT: Final = re.compile("[\ud800-\udfff\x00]")
 
 
@@ -26,10 +26,11 @@ def parse(body: bytes) -> Any:
     """
     text = body.decode("utf-8-sig", "replace")
     try:
-        value = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_no_number, parse_int=_int, parse_float=_float)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    return clean(value) if _SUSPECT.search(body) or _too_deep(value, DEEPEST) else value
+    suspect = b"\\u" in body and _SUSPECT.search(body)
+    return clean(value) if suspect or _too_deep(value) else value
 
 
 def clean(value: Any, levels: int = DEEPEST) -> Any:
@@ -54,12 +55,15 @@ def dumps(value: Any) -> bytes:
     """Return a value as JSON in UTF-8. It cannot fail for what JSON can say: what is not clean is cleaned first."""
     try:
         return _encoded(value)
-    except (ValueError, RecursionError):  # a surrogate (UnicodeEncodeError is a ValueError), NaN, or too deep
+    except (ValueError, OverflowError, RecursionError):  # a surrogate, a huge number, or too deep
         return _encoded(clean(value))
 
 
 def _encoded(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    # Ten times quicker than the standard library, and as strict; imported late, since only a Job's end needs it.
+    import msgspec
+
+    return msgspec.json.encode(value)
 
 
 def _text(text: str) -> str:
@@ -70,11 +74,30 @@ def _no_number(_: str) -> None:
     """NaN, Infinity and -Infinity are Python's, not JSON's."""
 
 
-def _too_deep(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return False
-    if levels == 0:
-        return True
-    return any(_too_deep(item, levels - 1) for item in value if isinstance(item, dict | list))
+def _int(text: str) -> int | None:
+    if len(text) < 19:
+        return int(text)
+    if len(text) > 20:
+        return None
+    number = int(text)
+    return number if abs(number) <= _LARGEST_INT else None
+
+
+def _float(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, dict | list)
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from mm_contracts.photos import SetAside
 
+from mm_jobs.ingest import clean
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.manifests import bad
 from mm_jobs.ingest.model import Page, PhotoDict, Unusable, aside
@@ -125,7 +126,7 @@ def _take(source: Paged, rover: str, sol: int, pulled: Pulled, page: Page) -> in
 
 
 def _fingerprint(item: Any) -> str:
-    return hashlib.blake2b(repr(item).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    return hashlib.blake2b(clean.dumps(item), digest_size=12).hexdigest()
 
 
 def _identity(photo: PhotoDict) -> str:

@@ -68,6 +68,7 @@ VARIANTS: dict[str, Sequence[str]] = {
     "default": (),
     "demo": (f"--values={CHART}/values-demo.yaml",),
     "tiny": (f"--values={CHART}/values-tiny.yaml",),
+    "live": (f"--values={CHART}/values-live.yaml",),
     "team": (f"--values={CHART}/values-team.yaml",),
     "strimzi": ("--set=kafka.provider=strimzi",),
     "external": EXTERNAL,

@@ -33,22 +33,3 @@ Optional, so that a source whose Secret is missing fails by itself, with a sente
 {{- end }}
 {{- end }}
 {{- end }}
-
-{{/* Variables of the way out through a proxy, as a list; what is in the cluster, or in the release, is never asked through it. */}}
-{{- define "mars.proxyEnv" -}}
-{{- with .Values.proxy }}
-{{- if or .http .https }}
-{{- $own := list "localhost" "127.0.0.1" ".svc" ".cluster.local" }}
-{{- range $part := list "minio" "kafka" "warehouse" "simulator" "operator" }}
-{{- $own = append $own (printf "%s-%s" $.Release.Name $part) }}
-{{- end }}
-{{- with .http }}
-- {name: HTTP_PROXY, value: {{ . | quote }}}
-{{- end }}
-{{- with .https }}
-- {name: HTTPS_PROXY, value: {{ . | quote }}}
-{{- end }}
-- {name: NO_PROXY, value: {{ concat $own .noProxy | join "," | quote }}}
-{{- end }}
-{{- end }}
-{{- end }}

@@ -69,17 +69,17 @@ def read_photo(item: Any, sol: int) -> PhotoDict:
     if number is None and not (isinstance(source, str) and image_id(source)):
         raise Unusable("NoIdentity", f"a photo of sol {sol} has neither a number nor an image")
     check_sol(photo.get("sol"), sol)
+    fixed: dict[str, Any] = {}
+    if type(photo.get("id")) is not int:
+        fixed["id"] = number
+    if type(photo["sol"]) is not int:
+        fixed["sol"] = sol
     camera = photo.get("camera")
-    # Most photos are as they should be, and pass as they are.
-    fixed: dict[str, Any] = {"sol": sol, "id": number}
-    fixed["camera"] = camera if isinstance(camera, dict) else {"name": camera}
-    if not isinstance(fixed["camera"].get("name"), str):
-        fixed["camera"] = {**fixed["camera"], "name": None}
-    if "img_src" in photo:
-        fixed["img_src"] = source if isinstance(source, str) else None
-    if "earth_date" in photo:
-        fixed["earth_date"] = fields.day(photo["earth_date"])
-    same = all(
-        type(photo.get(name)) is type(value) and photo[name] == value for name, value in fixed.items() if name in photo
-    )
-    return photo if same and fixed.keys() <= photo.keys() else {**photo, **fixed}
+    if not isinstance(camera, dict) or not isinstance(camera.get("name"), str):
+        name = camera if isinstance(camera, str) else None
+        fixed["camera"] = {**fields.mapping(camera), "name": name}
+    if "img_src" in photo and not isinstance(source, str):
+        fixed["img_src"] = None
+    if "earth_date" in photo and fields.day(photo["earth_date"]) is None:
+        fixed["earth_date"] = None
+    return {**photo, **fixed} if fixed else photo  # most are as they should be, and pass as they are
