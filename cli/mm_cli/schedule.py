@@ -2,9 +2,11 @@
 
 import argparse
 import hashlib
+import os
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mm_contracts.keys import COORDINATES, DATASETS, MANIFESTS, PHOTOS
 from mm_contracts.rovers import ROVERS, TRAVERSE_ROVERS, canonical_rover
@@ -12,6 +14,9 @@ from mm_contracts.sols import format_sols, parse_sols
 from mm_contracts.topics import SCHEDULING, TRACEPARENT, new_trace_id, traceparent
 
 from mm_cli.errors import USAGE, CliError
+
+if TYPE_CHECKING:
+    from mm_contracts.sources import Sources
 
 _TASKS_A_MESSAGE = 5_000
 
@@ -32,7 +37,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--rover", action="append", default=[], metavar="NAME", help="default: all that have the data")
     parser.add_argument("--sols", default="", help="for photos: numbers and ranges, such as 0-10,1000")
     parser.add_argument("--schedule-id", default="", metavar="ID", help="published twice, the same id is one plan")
-    parser.add_argument("--source", default="", help="a configured source's name (default: the chart's default)")
+    parser.add_argument(
+        "--source",
+        default="",
+        help="a configured source's name (default: for manifests each of a rover's sources, which MARS_SOURCES_FILE "
+        "tells, so that another can take over; else the rover's first)",
+    )
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="wait for Kafka (default: 120)")
     parser.set_defaults(func=run)
 
@@ -71,7 +81,7 @@ def messages_of(
 
     stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if not schedule_id:
-        cause = f"{dataset}|{stamp}|{tasks}"
+        cause = f"{dataset}|{stamp}|{source}|{tasks}"
         schedule_id = f"cli-{dataset}-{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
     parts = [tasks[start : start + _TASKS_A_MESSAGE] for start in range(0, len(tasks), _TASKS_A_MESSAGE)]
     ids = [schedule_id] if len(parts) == 1 else [f"{schedule_id}-{number}" for number in range(1, len(parts) + 1)]
@@ -81,13 +91,46 @@ def messages_of(
     ]
 
 
+def by_source(
+    dataset: str, tasks: list[dict[str, Any]], source: str, sources: "Sources | None"
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the tasks by the source that they name; the empty name leaves the choice to the operator.
+
+    The manifest of each source of a rover is wanted: only so is it known whether another is well, and what it has.
+    """
+    if source or dataset != MANIFESTS or sources is None:
+        return {source: tasks}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for task in tasks:
+        names = sources.ordered(task["rover_name"], MANIFESTS)
+        for name in names if len(names) > 1 else [""]:
+            found.setdefault(name, []).append(task)
+    return found
+
+
+def _sources() -> "Sources | None":
+    """Return the configured sources, where MARS_SOURCES_FILE is a file. Raises CliError."""
+    path = Path(os.environ.get("MARS_SOURCES_FILE") or "/etc/martian-moments/sources.json")
+    if not path.is_file():
+        return None
+    from mm_contracts.sources import Sources
+
+    try:
+        return Sources.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CliError(f"the sources in {path} cannot be read: {error}") from None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Publish the schedule and say how to follow it."""
     from mm_cli.kafka_session import publish
 
     tasks = tasks_of(arguments.dataset, arguments.rover, arguments.sols)
-    trace_id = new_trace_id()
-    messages = messages_of(arguments.dataset, tasks, arguments.schedule_id, arguments.source, datetime.now(UTC))
+    trace_id, now = new_trace_id(), datetime.now(UTC)
+    messages = []
+    for source, part in by_source(arguments.dataset, tasks, arguments.source, _sources()).items():
+        own = f"{arguments.schedule_id}-{source}" if arguments.schedule_id and source else arguments.schedule_id
+        messages += messages_of(arguments.dataset, part, own, source, now)
     headers = {TRACEPARENT: traceparent(trace_id).encode()}
     publish([(SCHEDULING, name.encode(), value, headers) for name, value in messages], arguments.timeout)
     rovers = ", ".join(dict.fromkeys(task["rover_name"] for task in tasks))

@@ -12,6 +12,7 @@ from mm_cli.errors import CliError
 from mm_cli.kafka_session import Message
 from mm_cli.tables import table
 from mm_contracts.messages import parse_schedule
+from mm_contracts.sources import Sources
 from mm_contracts.topics import TOPICS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -205,3 +206,21 @@ def test_what_can_be_traced() -> None:
     assert trace.parse_subject("A" * 32) == "a" * 32
     with pytest.raises(CliError):
         trace.parse_subject("a" * 31)
+
+
+def test_manifests_are_asked_of_every_source_of_a_rover() -> None:
+    raw = {"kind": "msl-raw", "baseUrl": "http://raw.example"}
+    configured = {"default": "mirror", "sources": {"mirror": {"baseUrl": "http://mirror.example"}, "raw": raw}}
+    sources = Sources.model_validate(configured | {"rovers": {"Curiosity": ["raw", "mirror"]}})
+    tasks = schedule.tasks_of("manifests", [], "")
+    found = schedule.by_source("manifests", tasks, "", sources)
+    names = {source: [task["rover_name"] for task in part] for source, part in found.items()}
+    assert names == {
+        "": ["Perseverance", "Opportunity", "Spirit"],  # they have one source: the operator picks it
+        "raw": ["Curiosity"],
+        "mirror": ["Curiosity"],
+    }
+    assert schedule.by_source("manifests", tasks, "raw", sources) == {"raw": tasks}
+    assert schedule.by_source("coordinates", tasks, "", sources) == schedule.by_source("manifests", tasks, "", None)
+    ids = {schedule.messages_of("manifests", part, "", source, NOW)[0][0] for source, part in found.items()}
+    assert len(ids) == 3

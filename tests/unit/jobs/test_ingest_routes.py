@@ -145,7 +145,7 @@ def test_a_proxys_password_stays_out_of_the_log(
     assert "verysecret" not in str(caught.value) + lines.getvalue()
 
 
-def _authority(folder: Path) -> tuple[Path, Path, Path]:
+def private_authority(folder: Path) -> tuple[Path, Path, Path]:
     """Make a CA and a certificate of 127.0.0.1 that it signed; return CA bundle, certificate and key."""
     now = dt.datetime.now(dt.UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
@@ -179,7 +179,7 @@ def tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    authority, certificate, key = _authority(tmp_path)
+    authority, certificate, key = private_authority(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
