@@ -1,4 +1,4 @@
-"""The local cluster: one kind node, made, looked at, given images, deleted."""
+"""The local cluster: kind's nodes (a control plane and two workers), made, looked at, given images, deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from mm_hack.progress import Progress
 from mm_hack.run import CommandFailed, SetupError, attempt, output, run
 
 READY_TIMEOUT = 300.0
+NODE_COUNT = 3
+"""Nodes in cluster/kind.yaml."""
 
 
 def render(template: str, node_image: str, *, packages: bool) -> str:
@@ -30,10 +33,18 @@ def render(template: str, node_image: str, *, packages: bool) -> str:
     return "\n".join(lines).replace("@NODE_IMAGE@", node_image).replace("@COREDNS@", versions.COREDNS) + "\n"
 
 
+def nodes() -> dict[str, bool]:
+    """The containers of the cluster's nodes, the control plane first, and whether each runs."""
+    form, label = "{{.Names}} {{.State}}", f"label=io.x-k8s.kind.cluster={CLUSTER}"
+    said = attempt(["docker", "container", "ls", "--all", "--filter", label, "--format", form]) or ""
+    found = dict(line.split(maxsplit=1) for line in said.splitlines() if line.strip())
+    return {name: found[name].strip() == "running" for name in sorted(found, key=lambda name: (name != NODE, name))}
+
+
 def state() -> str:
-    """``running``, ``stopped`` or ``absent``."""
-    found = attempt(["docker", "container", "inspect", "--format", "{{.State.Running}}", NODE])
-    return "absent" if found is None else "running" if found.strip() == "true" else "stopped"
+    """``running``, ``stopped`` (one node at least) or ``absent``."""
+    found = nodes()
+    return "absent" if NODE not in found else "running" if all(found.values()) else "stopped"
 
 
 def node_image() -> str | None:
@@ -52,7 +63,8 @@ def ensure(kind: Path, kubectl: Path, image: str, progress: Progress, *, package
         before = state()
         if before == "stopped":
             with progress.step("start the cluster again"):
-                run(["docker", "start", NODE], log="cluster")
+                for name in nodes():  # the control plane first: it gets the address back that the workers know
+                    run(["docker", "start", name], log="cluster")
         if before != "absent" and not _complete():
             progress.say("the cluster's creation was interrupted: it is made anew")
             delete(kind, progress)
@@ -61,10 +73,8 @@ def ensure(kind: Path, kubectl: Path, image: str, progress: Progress, *, package
             _create(kind, image, progress, packages=packages)
         elif not attempt([str(kubectl), "--context", CONTEXT, "version", "-o", "json"], timeout=20):
             run([str(kind), "export", "kubeconfig", "--name", CLUSTER], log="cluster")
-        if before != "absent" and node_image() != image:
-            progress.say(
-                "the cluster is of an older node image; `./mars down` and up again makes it anew, without its data"
-            )
+        if before != "absent" and (node_image() != image or len(nodes()) != NODE_COUNT):
+            progress.say("the cluster is of an older form; `./mars down` and up again makes it anew, without its data")
         with progress.step("cluster ready") as step:
             wait_ready(kubectl)
             step.note = f"context {CONTEXT}, Kubernetes {_server_version(kubectl)}"
@@ -72,7 +82,7 @@ def ensure(kind: Path, kubectl: Path, image: str, progress: Progress, *, package
 
 def _create(kind: Path, image: str, progress: Progress, *, packages: bool) -> None:
     config = render((ASSETS / "kind.yaml").read_text(), image, packages=packages)
-    with progress.step("create the cluster", about=30), tempfile.TemporaryDirectory() as folder:
+    with progress.step("create the cluster", about=60), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kind.yaml"
         path.write_text(config)
         run([str(kind), "create", "cluster", "--name", CLUSTER, "--config", str(path)], log="cluster")
@@ -141,9 +151,20 @@ def _server_version(kubectl: Path) -> str:
     return str(json.loads(said)["serverVersion"]["gitVersion"])
 
 
-def loaded() -> dict[str, str]:
-    """The names of the images in the node, and the digest that each stands for."""
-    return parse_images(output(["docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "ls"]))
+def loaded(node: str = NODE) -> dict[str, str]:
+    """The names of the images in a node, and the digest that each stands for."""
+    return parse_images(output(["docker", "exec", node, "ctr", "--namespace", "k8s.io", "images", "ls"]))
+
+
+def _lacking(names: Sequence[str]) -> list[str]:
+    """The nodes that lack an image under one of its names."""
+    return [node for node in nodes() if not is_loaded(names, loaded(node))]
+
+
+def _on_each(lacking: Sequence[str], action: Callable[[str], object]) -> list[object]:
+    """Do something on several nodes at a time; raises what the first that failed raised."""
+    with ThreadPoolExecutor(max_workers=max(1, len(lacking)), thread_name_prefix="node") as pool:
+        return list(pool.map(action, lacking))
 
 
 def parse_images(listing: str) -> dict[str, str]:
@@ -162,34 +183,37 @@ def is_loaded(names: Sequence[str], present: Mapping[str, str]) -> bool:
 
 
 def load(names: Sequence[str], progress: Progress, *, about: float = 0) -> None:
-    """Copy an image into the node under all its names, unless it is there.
+    """Copy an image into the nodes that lack it, under all its names.
 
     Args:
         names: as Docker writes them; one of them changes with the image's content.
     """
-    if not is_loaded(names, loaded()):
+    if lacking := _lacking(names):
         with progress.step(f"load into the cluster: {short_name(names[-1])}", about=about):
-            import_images(NODE, names, "--snapshotter", "overlayfs")
+            _on_each(lacking, lambda node: import_images(node, names, "--snapshotter", "overlayfs"))
 
 
 def load_thin(image: str, names: Sequence[str], progress: Progress) -> None:
-    """Copy an image into the node under its names, as :func:`load` does, but only the layers that the node lacks."""
-    if is_loaded([image, *names], loaded()):
+    """Copy an image into the nodes under its names, as :func:`load` does, but only the layers that each lacks."""
+    lacking = _lacking([image, *names])
+    if not lacking:
         return
+    full = [full_name(name) for name in dict.fromkeys((*names, image))]
     with progress.step(f"load into the cluster: {short_name(image)}") as step:
         try:
-            count = thin.send(NODE, image, [full_name(name) for name in dict.fromkeys((*names, image))])
-            step.note = f"{count} layers"
+            counts = _on_each(lacking, lambda node: thin.send(node, image, full))
+            step.note = f"{max(int(str(count)) for count in counts)} layers"
         except (thin.Unexpected, CommandFailed):
-            import_images(NODE, [*names, image], "--snapshotter", "overlayfs")
+            _on_each(lacking, lambda node: import_images(node, [*names, image], "--snapshotter", "overlayfs"))
 
 
 def forget(prefix: str, kept: Sequence[str]) -> None:
-    """Take the names with a prefix out of the node, but those to keep; its containerd then drops unused layers."""
+    """Take the names with a prefix out of the nodes, but those to keep; containerd then drops unused layers."""
     keep = {full_name(name) for name in kept}
-    doomed = [name for name in loaded() if name.startswith(full_name(prefix)) and name not in keep]
-    if doomed:
-        output(["docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "rm", *doomed])
+    for node in nodes():
+        doomed = [name for name in loaded(node) if name.startswith(full_name(prefix)) and name not in keep]
+        if doomed:
+            output(["docker", "exec", node, "ctr", "--namespace", "k8s.io", "images", "rm", *doomed])
 
 
 def full_name(name: str) -> str:
@@ -213,5 +237,5 @@ def delete(kind: Path | None, progress: Progress) -> bool:
         if kind is not None:
             run([str(kind), "delete", "cluster", "--name", CLUSTER], log="cluster")
         else:
-            subprocess.run(["docker", "rm", "--force", "--volumes", NODE], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["docker", "rm", "--force", "--volumes", *nodes()], check=True, stdout=subprocess.DEVNULL)
     return True

@@ -62,6 +62,9 @@ HELM = Program("helm", CLUSTER_MODULE, "helm.sh/helm/v3/cmd/helm", 15)
 PROVISIONER = Program("local-path-provisioner", CLUSTER_MODULE, "github.com/rancher/local-path-provisioner", 10)
 PAUSE = Program("pause", CLUSTER_MODULE, "./pause", 3)
 K9S = Program("k9s", ASSETS / "k9s", "github.com/derailed/k9s", 240)
+KUBE_ROUTER = Program(
+    "kube-router", ASSETS / "kuberouter", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", 60
+)
 MINIO = Program("minio", MINIO_MODULE, "github.com/minio/minio", 120)
 
 # No debug information: the toolchain would spend a tenth of the time on it. No profile-guided optimisation: it would

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mm_hack import cache, docker, gobuild, images, versions
-from mm_hack.gobuild import COREDNS, ETCD, KUBE, PAUSE, PROVISIONER, Program
+from mm_hack.gobuild import COREDNS, ETCD, KUBE, KUBE_ROUTER, PAUSE, PROVISIONER, Program
 from mm_hack.machine import go_arch
 from mm_hack.places import ASSETS
+from mm_hack.places import NODE as CONTROL_PLANE_NODE
 from mm_hack.progress import Progress
 from mm_hack.run import CommandFailed, SetupError, output, run
 
 NODE = ASSETS / "node"
-PROGRAMS = (KUBE, ETCD, COREDNS, PROVISIONER, PAUSE)
+PROGRAMS = (KUBE, ETCD, COREDNS, PROVISIONER, PAUSE, KUBE_ROUTER)
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 CONTAINERD_TIMEOUT = 30.0
 
@@ -58,31 +59,43 @@ def base(progress: Progress) -> str:
 def _plain_node(base: str, kube: Path, progress: Progress) -> str:
     files = gobuild.module_folder(gobuild.CLUSTER_MODULE, "sigs.k8s.io/kind") / "images" / "base" / "files"
     storage = (NODE / "storage.yaml").read_text().replace("@PROVISIONER@", versions.LOCAL_PATH_PROVISIONER)
+    network = network_manifest()
 
     def fill(context: Path) -> None:
         shutil.copytree(files, context / "files", copy_function=shutil.copyfile)
         for script in (context / "files" / "usr/local/bin").iterdir():
             script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        shutil.copyfile(NODE / "10-bridge.conflist", context / "10-bridge.conflist")
+        (context / "network.yaml").write_text(network)
         (context / "storage.yaml").write_text(storage)
         (context / "version").write_text(versions.KUBERNETES)
         images.link(kube, context / "kube")
 
-    key = cache.content_key(files, storage, NODE / "10-bridge.conflist", _key(KUBE))
+    key = cache.content_key(files, storage, network, _key(KUBE))
     return docker.ensure(
         "node-plain", key, NODE / "base.Dockerfile", fill, progress, args={"BASE_IMAGE": base}, about=40
     )
 
 
+def network_manifest() -> str:
+    """What kind applies as the cluster's network: kube-router, at the version that was built."""
+    text = (NODE / "network.yaml").read_text()
+    return text.replace("@KUBE_ROUTER@", versions.KUBE_ROUTER).replace("@CONTROL_PLANE@", CONTROL_PLANE_NODE)
+
+
 def _control_plane(base: str, programs: dict[str, Path], progress: Progress) -> list[str]:
     """Build the images that the node must hold before it starts, and return the names that kubeadm will look for."""
     helper = f"{docker.REPOSITORY}/local-path-helper:{versions.LOCAL_PATH_PROVISIONER}"
+    network = f"{docker.REPOSITORY}/kube-router:{versions.KUBE_ROUTER}"
     provisioner = f"{docker.REPOSITORY}/local-path-provisioner:{versions.LOCAL_PATH_PROVISIONER}"
+    router = programs["kube-router"]
     built = {
         "kube": _image("kube", programs["kube"], lambda context: _kube_files(programs["kube"], context), progress),
         "kube-proxy": _image(
             "kube-proxy", programs["kube"], lambda c: images.link(programs["kube"], c / "bin/kube"), progress,
             {"BASE_IMAGE": base},
+        ),
+        "kube-router": _image(
+            "kube-router", router, lambda c: images.link(router, c / "bin/kube-router"), progress, {"BASE_IMAGE": base}
         ),
         "etcd": _single("etcd", programs["etcd"], progress),
         "coredns": _image("coredns", programs["coredns"], lambda c: _into(programs["coredns"], c), progress),
@@ -91,7 +104,8 @@ def _control_plane(base: str, programs: dict[str, Path], progress: Progress) -> 
     }  # fmt: skip
     docker.tag(base, helper)
     docker.tag(built["provisioner"], provisioner)
-    names = [helper, provisioner]
+    docker.tag(built["kube-router"], network)
+    names = [helper, provisioner, network]
     for name in kubeadm_images(programs["kube"]):
         docker.tag(built[part_of(name)], name)
         names.append(name)

@@ -8,7 +8,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 ASSETS = REPO / "hack" / "cluster"
 
-CLUSTER = "martian-moments"
+CLUSTER = os.environ.get("MARS_CLUSTER") or "martian-moments"
+"""The kind cluster's name; another one in MARS_CLUSTER makes a second cluster beside the first."""
 CONTEXT = f"kind-{CLUSTER}"
 NODE = f"{CLUSTER}-control-plane"
 NAMESPACE = "mars"

@@ -1,6 +1,6 @@
 """What is pinned: one place for every version that this package brings to a machine.
 
-The Go programs' versions are locked by ``hack/cluster/go/go.mod`` and ``hack/cluster/minio/go.mod``; the ones repeated
+The Go programs' versions are locked by the ``go.mod`` of each folder of ``hack/cluster``; the ones repeated
 here are those that other files must name (image tags, kubeadm's settings), and a test holds the two together.
 """
 
@@ -20,6 +20,7 @@ KAFKA = "4.3.1"
 SCALA = "2.13"
 SLF4J = "1.7.36"
 LOG4J = "2.25.5"
+KUBE_ROUTER = "v2.1.0"
 MINIO = "RELEASE.2025-09-07T16-13-09Z"
 K9S = "v0.50.18"
 DEBIAN = "bookworm"

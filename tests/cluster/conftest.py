@@ -6,14 +6,18 @@ Where this machine has real captures of NASA's API, the simulator serves their s
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+from mm_hack import places
 
 from tests.cluster import captures
 from tests.cluster.system import System, opened
 
 NAMESPACE = "mars-test"
+SPARE_WORKER = f"{places.CLUSTER}-worker2"
+"""No part of the release is placed here, so that this node can be lost without its data; Jobs run on both workers."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +40,7 @@ def system() -> Iterator[System]:
 
     Without a cluster the tests are skipped, unless the run promised one.
     """
-    from mm_hack import places, release, tools
+    from mm_hack import release, tools
 
     if not release.cluster_answers():
         if os.environ.get("MARS_REQUIRE_CLUSTER"):
@@ -47,9 +51,14 @@ def system() -> Iterator[System]:
         release.uninstall(NAMESPACE)
         release.make_namespace(NAMESPACE)
         values = ["--set", f"kafka.embedded.forwardPort={free_port()}"]
-        release.install(NAMESPACE, "tiny", [*values, *captures.install_arguments(release.kubectl(NAMESPACE))])
+        kubectl = release.kubectl(NAMESPACE)
+        subprocess.run([*kubectl, "cordon", SPARE_WORKER], check=True, capture_output=True)
+        try:
+            release.install(NAMESPACE, "tiny", [*values, *captures.install_arguments(kubectl)])
+        finally:
+            subprocess.run([*kubectl, "uncordon", SPARE_WORKER], check=True, capture_output=True)
     paths = tools.paths()
-    with opened(release.kubectl(NAMESPACE), places.NODE, str(paths.docker)) as system:
+    with opened(release.kubectl(NAMESPACE), str(paths.docker)) as system:
         yield system
     if not keep:
         release.uninstall(NAMESPACE)

@@ -35,7 +35,6 @@ class System:
     """One installed release. Everything that needs a port-forward opens it once and keeps it for the session."""
 
     kubectl_command: list[str]
-    node: str
     docker: str
     stack: ExitStack = field(default_factory=ExitStack)
     _ports: dict[str, tuple[int, ExitStack]] = field(default_factory=dict)
@@ -83,19 +82,20 @@ class System:
             )
         ]
 
-    def operator_container(self) -> tuple[str, int]:
-        """Return (container id, restart count) of the running operator; the id is empty while none runs."""
+    def operator_container(self) -> tuple[str, int, str]:
+        """Return (container id, restart count, node) of the running operator; the id is empty while none runs."""
         for pod in self.get("pods", "-l", "app.kubernetes.io/component=operator"):
             for status in pod.get("status", {}).get("containerStatuses", []):
                 if "running" in status["state"]:
-                    return status["containerID"].removeprefix("containerd://"), status["restartCount"]
-        return "", -1
+                    container = status["containerID"].removeprefix("containerd://")
+                    return container, status["restartCount"], pod["spec"]["nodeName"]
+        return "", -1, ""
 
     def kill_operator(self) -> None:
         """Send SIGKILL to the operator's process from outside its pod, and wait until another one is ready."""
-        container, _ = wait_until(lambda: (c := self.operator_container())[0] and c, "an operator to kill")
+        container, _, node = wait_until(lambda: (c := self.operator_container())[0] and c, "an operator to kill")
         subprocess.run(
-            [self.docker, "exec", self.node, "ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", container],
+            [self.docker, "exec", node, "ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", container],
             check=True,
             capture_output=True,
         )
@@ -214,8 +214,8 @@ class System:
 
 
 @contextmanager
-def opened(kubectl_command: Sequence[str], node: str, docker: str) -> Iterator[System]:
+def opened(kubectl_command: Sequence[str], docker: str) -> Iterator[System]:
     """Yield the system behind ``kubectl_command`` and close every forward at the end."""
-    system = System(list(kubectl_command), node, docker)
+    system = System(list(kubectl_command), docker)
     with system.stack:
         yield system

@@ -27,12 +27,11 @@ RUN chmod 0755 /usr/local/bin/entrypoint /kind /kind/bin /kind/bin/*.sh \
     > /etc/containerd/cri-base.json \
  && sed -i 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' /etc/containerd/config.toml \
  && sed -i '/^Limit/d; /^OOMScoreAdjust/d' /etc/systemd/system/containerd.service
-COPY 10-bridge.conflist /etc/cni/net.d/10-bridge.conflist
+COPY network.yaml /kind/manifests/default-cni.yaml
 COPY storage.yaml /kind/manifests/default-storage.yaml
 COPY version /kind/version
 COPY kube /usr/bin/kube
-RUN ln -s kube /usr/bin/kubeadm && ln -s kube /usr/bin/kubelet && ln -s kube /usr/bin/kubectl \
- && echo '# the bridge network is part of this image' > /kind/manifests/default-cni.yaml
+RUN ln -s kube /usr/bin/kubeadm && ln -s kube /usr/bin/kubelet && ln -s kube /usr/bin/kubectl
 ENV container=docker
 STOPSIGNAL SIGRTMIN+3
 ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]

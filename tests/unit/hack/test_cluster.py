@@ -1,5 +1,6 @@
 """One kind config for both kinds of machine, image names, and which workloads a new build restarts."""
 
+import json
 from typing import Any
 
 import pytest
@@ -16,30 +17,38 @@ def _config(packages: bool) -> dict[str, Any]:
     return loaded
 
 
-def test_a_package_built_node_brings_its_network_and_its_dns() -> None:
-    config = _config(packages=True)
-    assert config["networking"]["disableDefaultCNI"] is True
-    patches = [yaml.safe_load(patch) for patch in config["nodes"][0]["kubeadmConfigPatches"]]
+@pytest.mark.parametrize("packages", [True, False])
+def test_there_is_a_control_plane_with_two_workers_of_one_image(packages: bool) -> None:
+    config = _config(packages)
+    assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker", "worker"]
+    assert len(config["nodes"]) == cluster.NODE_COUNT
+    assert {node["image"] for node in config["nodes"]} == {"an/image:1"}
+    assert "disableDefaultCNI" not in config["networking"], "kind applies the network that its image brings"
+
+
+def test_a_package_built_node_brings_its_dns() -> None:
+    patches = [yaml.safe_load(patch) for patch in _config(packages=True)["nodes"][0]["kubeadmConfigPatches"]]
     assert {"kind": "ClusterConfiguration", "dns": {"imageTag": versions.COREDNS}} in patches
-    assert config["nodes"][0]["image"] == "an/image:1"
 
 
-def test_a_published_node_keeps_kinds_network_and_dns() -> None:
-    config = _config(packages=False)
-    assert "disableDefaultCNI" not in config["networking"]
-    patches = [yaml.safe_load(patch) for patch in config["nodes"][0]["kubeadmConfigPatches"]]
+def test_a_published_node_keeps_kinds_dns() -> None:
+    patches = [yaml.safe_load(patch) for patch in _config(packages=False)["nodes"][0]["kubeadmConfigPatches"]]
     assert [patch["kind"] for patch in patches] == ["KubeletConfiguration"]
     assert patches[0]["failCgroupV1"] is False
 
 
-def test_the_node_network_is_inside_the_clusters_pod_network() -> None:
-    import ipaddress
-    import json
-
-    conflist = json.loads((ASSETS / "node" / "10-bridge.conflist").read_text())
-    ranges = conflist["plugins"][0]["ipam"]["ranges"]
-    pods = ipaddress.ip_network(_config(packages=True)["networking"]["podSubnet"])
-    assert all(ipaddress.ip_network(entry["subnet"]).subnet_of(pods) for group in ranges for entry in group)  # type: ignore[arg-type]
+def test_the_network_enforces_policies_and_routes_between_nodes() -> None:
+    text = node.network_manifest()
+    assert "@" not in text
+    documents = {d["kind"]: d for d in yaml.safe_load_all(text)}
+    pod = documents["DaemonSet"]["spec"]["template"]["spec"]
+    (program,) = pod["containers"]
+    assert {"--run-firewall=true", "--run-router=true", "--run-service-proxy=false"} <= set(program["command"])
+    assert program["image"] == f"martian-moments/kube-router:{versions.KUBE_ROUTER}"
+    services = _config(packages=True)["networking"]["serviceSubnet"]
+    assert f"--service-cluster-ip-range={services}" in program["command"]
+    written = json.loads(documents["ConfigMap"]["data"]["10-kuberouter.conflist"])
+    assert [plugin["type"] for plugin in written["plugins"]] == ["bridge", "portmap"]
 
 
 def test_the_storage_class_is_the_default_and_its_images_are_the_built_ones() -> None:

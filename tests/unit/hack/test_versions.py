@@ -54,6 +54,10 @@ def test_pins_are_what_the_go_modules_lock() -> None:
     assert locked["github.com/rancher/local-path-provisioner"] == versions.LOCAL_PATH_PROVISIONER
 
 
+def test_the_pin_of_the_network_is_what_its_module_locks() -> None:
+    assert _required("kuberouter")["github.com/cloudnativelabs/kube-router/v2"] == versions.KUBE_ROUTER
+
+
 def test_the_k9s_pin_is_what_its_module_locks() -> None:
     assert _required("k9s")["github.com/derailed/k9s"] == versions.K9S
 
