@@ -3,24 +3,6 @@
     coalesce({{ nasa_camera_id }}::varchar, md5({{ rover_name }} || '|' || {{ camera_name }}))
 {%- endmacro %}
 
-{#- Seconds of a Martian solar day (sol). -#}
-{% macro sol_seconds() -%} 88775.244 {%- endmacro %}
-
-{#- Local mean solar time in hours, 0 to below 24, of a Unix time. -#}
-{% macro mars_hours(unix, midnight0_unix) -%}
-    (({{ unix }} - {{ midnight0_unix }}) / {{ sol_seconds() }} - floor(({{ unix }} - {{ midnight0_unix }}) / {{ sol_seconds() }})) * 24
-{%- endmacro %}
-
-{#- Unix time of local midnight at the start of a sol. -#}
-{% macro sol_midnight(sol, midnight0_unix) -%}
-    ({{ midnight0_unix }} + {{ sol }} * {{ sol_seconds() }})
-{%- endmacro %}
-
-{#- Unix time of a spacecraft clock value; `rover` is the alias of ref_rovers. -#}
-{% macro clock_to_unix(sclk, rover) -%}
-    ({{ rover }}.clock_unix + {{ rover }}.clock_rate * ({{ sclk }} - {{ rover }}.clock_sclk))
-{%- endmacro %}
-
 {#- UTC timestamp, to the millisecond, of a Unix time. -#}
 {% macro unix_to_timestamp(unix) -%}
     dateadd('millisecond', round(({{ unix }}) * 1000)::integer, '1970-01-01'::timestamp_ntz)

@@ -32,15 +32,24 @@ class Dbt:
 
     def __call__(self, *arguments: str, fails: bool = False) -> dict[str, str]:
         """Run a dbt command and give each node's name and status; a failure that is not expected raises."""
-        command = [*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
-        with _environment(self._environment):
-            if self._manifest is None:
-                self._manifest = dbtRunner().invoke(["parse", *command[len(arguments) :]]).result
-            outcome = dbtRunner(manifest=self._manifest).invoke(command)
+        outcome = self._invoke(arguments)
         results: Any = getattr(outcome.result, "results", [])
         told = [f"{r.node.name}: {r.status} {r.message}" for r in results if r.status not in ("success", "pass")]
         assert outcome.success is not fails, f"dbt {' '.join(arguments)}: {outcome.exception} {told}"
         return {r.node.name: str(r.status) for r in results}
+
+    def compiled(self, template: str) -> str:
+        """A template's SQL, with the project's macros."""
+        outcome = self._invoke(("compile", "--inline", template))
+        assert outcome.success, outcome.exception
+        return str(outcome.result.results[0].node.compiled_code)
+
+    def _invoke(self, arguments: tuple[str, ...]) -> Any:
+        where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+        with _environment(self._environment):
+            if self._manifest is None:
+                self._manifest = dbtRunner().invoke(["parse", *where]).result
+            return dbtRunner(manifest=self._manifest).invoke([*arguments, *where])
 
     def put(self, *batches: Batch) -> None:
         """Write objects' rows to bronze."""

@@ -21,7 +21,7 @@ placed as (
         rovers.rover_id,
         {{ clock_to_unix('drives.sclk_start', 'rovers') }} as start_unix,
         {{ clock_to_unix('drives.sclk_end', 'rovers') }} as end_unix,
-        {{ sol_midnight('drives.sol', 'rovers.midnight0_unix') }} as midnight_unix,
+        {{ sol_midnight('drives.sol', 'rovers') }} as midnight_unix,
         lag(drives.to_rmc) over (partition by drives.rover_name order by drives.drive_number) as previous_to_rmc,
         lag(drives.sclk_start) over (partition by drives.rover_name order by drives.drive_number) as previous_sclk_start
     from drives

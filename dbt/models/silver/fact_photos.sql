@@ -19,11 +19,6 @@
 {%- set step = var('photos_per_step') -%}
 {%- set steps = step_count(ref('photo_objects'), so_far) %}
 
-{#- Spirit's and Opportunity's names up to the command sequence, which begins with a letter: P of most cameras, F of the
-    descent camera. After it come eye, filter, M and version. -#}
-{%- set mer_product = '^[12][FRNPME][0-9]{9}[A-Z]{3}' -%}
-{%- set mer_sequence = mer_product ~ '[0-9A-Z]{4}[A-Z][0-9]{4}' %}
-
 -- A sol that any pending outcome speaks of is worked out anew from all answers that bronze holds for it, so the order in
 -- which objects came does not matter. A photo that a later whole answer no longer lists is kept, with is_listed = false.
 
@@ -84,62 +79,28 @@ observed as (
 
 ),
 
--- What a file name tells, by the naming rules of each rover and camera. Curiosity's mast, arm and descent cameras
--- (sol, then ML, MR, MH or MD) carry neither clock nor place in their names; a product of type G, H, I, T or U is the
--- thumbnail of one of another type.
+-- What a file name tells: see the macros of photo_names.sql.
+read as (
+
+    select observed.*, {{ name_grammar('rover_name', 'file_name') }} as grammar
+    from observed
+
+),
+
 named as (
 
     select
-        observed.*,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z0-9]{3}_[0-9]{4}_([0-9]{10})_', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity' then regexp_substr(file_name, '^[A-Z]{2}[AB0]_([0-9]{9})(EDR|PRC)', 1, 1, 'e', 1)
-            else regexp_substr(file_name, '^[12][FRNPME]([0-9]{9})', 1, 1, 'e', 1)
-        end::integer as sclk,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z0-9]{3}_[0-9]{4}_[0-9]{10}_([0-9]{3})', 1, 1, 'e', 1)
-        end::integer as sclk_ms,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[NFRZ]([LR])', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity'
-                then coalesce(
-                    regexp_substr(file_name, '^[FRN]([LR])[AB]_', 1, 1, 'e', 1),
-                    regexp_substr(file_name, '^[0-9]{4}M([LR])', 1, 1, 'e', 1)
-                )
-            else regexp_substr(file_name, '{{ mer_sequence }}([LR])[0-9]M', 1, 1, 'e', 1)
-        end as eye,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '^[A-Z]{2}([A-Z0-9])_', 1, 1, 'e', 1)
-            when rover_name in ('Spirit', 'Opportunity') then regexp_substr(file_name, '{{ mer_sequence }}[A-Z]([0-9])M', 1, 1, 'e', 1)
-        end as filter,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '([A-Z][0-9]{2})(_[0-9]+)?[.]', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity' then regexp_substr(file_name, '([A-Z][0-9]{1,2})_DXXX', 1, 1, 'e', 1)
-            else regexp_substr(file_name, '{{ mer_sequence }}[A-Z][0-9]M([0-9A-Z])', 1, 1, 'e', 1)
-        end as product_version,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '_N[0-9]{7}[A-Z_]{4}[0-9]{5}_([0-9]{2})_', 1, 1, 'e', 1)
-        end::integer as tile,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '_N([0-9]{3})[0-9]{4}', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity' then regexp_substr(file_name, '(EDR|PRC)_[FSDTM]([0-9]{3})[0-9]{4}', 1, 1, 'e', 2)
-            else regexp_substr(file_name, '{{ mer_product }}([0-9]{2})[0-9A-Z]{2}[A-Z]', 1, 1, 'e', 1)
-        end::integer as site,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '_N[0-9]{3}([0-9]{4})', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity' then regexp_substr(file_name, '(EDR|PRC)_[FSDTM][0-9]{3}([0-9]{4})', 1, 1, 'e', 2)
-            else regexp_substr(file_name, '{{ mer_product }}[0-9A-Z]{2}([0-9]{2})[A-Z]', 1, 1, 'e', 1)
-        end::integer as drive,
-        case
-            when rover_name = 'Perseverance' then regexp_substr(file_name, '_(320)[.]', 1, 1, 'e', 1)
-            when rover_name = 'Curiosity'
-                then coalesce(
-                    regexp_substr(file_name, 'EDR_(T)[0-9]{3}', 1, 1, 'e', 1),
-                    regexp_substr(file_name, '^[0-9]{4}M[LRHD].*([GHITU])[0-9]{1,2}_DXXX', 1, 1, 'e', 1)
-                )
-            else regexp_substr(file_name, '(-THM|[0-9]ETH)', 1, 1, 'e', 1)
-        end is not null as is_thumbnail
-    from observed
+        read.*,
+        {{ name_sclk('grammar', 'file_name') }} as sclk,
+        {{ name_sclk_ms('grammar', 'file_name') }} as sclk_ms,
+        {{ name_eye('grammar', 'file_name') }} as eye,
+        {{ name_filter('grammar', 'file_name') }} as filter,
+        {{ name_version('grammar', 'file_name') }} as product_version,
+        {{ name_tile('grammar', 'file_name') }} as tile,
+        {{ name_site('grammar', 'file_name') }} as site,
+        {{ name_drive('grammar', 'file_name') }} as drive,
+        {{ name_is_thumbnail('grammar', 'file_name') }} as is_thumbnail
+    from read
 
 ),
 
@@ -149,7 +110,7 @@ timed as (
         named.*,
         rovers.rover_id,
         {{ clock_to_unix('(named.sclk + coalesce(named.sclk_ms, 0) / 1000.0)', 'rovers') }} as taken_unix,
-        rovers.midnight0_unix
+        rovers.meridian_longitude
     from named
     inner join rovers on named.rover_name = rovers.rover_name
 
@@ -175,7 +136,7 @@ final as (
         timed.sclk,
         timed.sclk_ms,
         {{ unix_to_timestamp('timed.taken_unix') }} as utc,
-        {{ mars_hours('timed.taken_unix', 'timed.midnight0_unix') }} as lmst,
+        {{ local_mean_solar_time(mars_sol_date(days_since_j2000('timed.taken_unix')), 'timed.meridian_longitude') }} as lmst,
         timed.eye,
         timed.filter,
         timed.product_version,

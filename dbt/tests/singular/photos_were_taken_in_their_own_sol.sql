@@ -7,5 +7,5 @@ select photos.rover_name, photos.sol, photos.photo_id, photos.utc
 from {{ ref('fact_photos') }} as photos
 inner join {{ ref('ref_rovers') }} as rovers on photos.rover_name = rovers.rover_name
 where
-    photos.utc < {{ unix_to_timestamp(sol_midnight('photos.sol', 'rovers.midnight0_unix') ~ ' - 900') }}
-    or photos.utc > {{ unix_to_timestamp(sol_midnight('(photos.sol + 1)', 'rovers.midnight0_unix') ~ ' + 900') }}
+    photos.utc < {{ unix_to_timestamp(sol_midnight('photos.sol', 'rovers') ~ ' - 900') }}
+    or photos.utc > {{ unix_to_timestamp(sol_midnight('(photos.sol + 1)', 'rovers') ~ ' + 900') }}
