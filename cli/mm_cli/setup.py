@@ -43,7 +43,7 @@ def _add_topics(steps: Any) -> None:
 
 
 def _add_bucket(steps: Any) -> None:
-    from mm_cli.setup_bucket import DEFAULT_ARN
+    from mm_cli.setup_bucket import DEFAULT_ARN, RELEASE
 
     parser = steps.add_parser(
         "bucket",
@@ -52,6 +52,9 @@ def _add_bucket(steps: Any) -> None:
         epilog="example: mars setup bucket --arn arn:minio:sqs::MARS:kafka",
     )
     parser.add_argument("--arn", default=DEFAULT_ARN, help=f"notification target (default: {DEFAULT_ARN})")
+    parser.add_argument(
+        "--release", default=RELEASE, help=f"whose notification it is; those of others stay (default: {RELEASE})"
+    )
     parser.add_argument("--no-notification", action="store_true", help="make the bucket alone")
     _add_timeout(parser)
     parser.set_defaults(func=functools.partial(run, _bucket))
@@ -92,7 +95,7 @@ def _bucket(arguments: argparse.Namespace) -> int:
     from mm_cli.setup_bucket import ensure_bucket
 
     arn = "" if arguments.no_notification else arguments.arn
-    created, notified = ensure_bucket(arn=arn, timeout=arguments.timeout)
+    created, notified = ensure_bucket(arn=arn, timeout=arguments.timeout, release=arguments.release)
     told = "none wanted" if not arn else "set" if notified else "as it should be"
     print(f"bucket: {'created' if created else 'there'}, notification: {told}", flush=True)
     return 0

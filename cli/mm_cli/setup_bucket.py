@@ -11,8 +11,8 @@ from mm_cli.setup_topics import SetupError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-NOTIFICATION_ID: Final = "martian-moments"
-"""Ours, and the beginning of ours: a notification has one prefix, so that there is one for each dataset."""
+RELEASE: Final = "martian-moments"
+"""Name of the release where none is given, and the id of the one notification that an early version made."""
 EVENTS: Final = ["s3:ObjectCreated:*"]
 DEFAULT_ARN: Final = "arn:minio:sqs::MARS:kafka"
 """MinIO's name for the Kafka target that MINIO_NOTIFY_KAFKA_*_MARS configures, without a site region."""
@@ -20,11 +20,15 @@ DEFAULT_ARN: Final = "arn:minio:sqs::MARS:kafka"
 _WRITTEN_BY_MINIO: Final = ("ResponseMetadata", "EventBridgeConfiguration")
 
 
-def notifications(arn: str) -> list[dict[str, Any]]:
-    """Return the queue configurations that report every written object of the datasets to the target ``arn``."""
+def notifications(arn: str, release: str = RELEASE) -> list[dict[str, Any]]:
+    """Return the queue configurations that report every written object of the datasets to the target ``arn``.
+
+    A notification has one prefix, so that there is one for each dataset. Their ids begin with the release's name:
+    several releases may use one bucket, each with a target of its own.
+    """
     return [
         {
-            "Id": f"{NOTIFICATION_ID}-{dataset}",
+            "Id": f"{release}-{dataset}",
             "QueueArn": arn,
             "Events": list(EVENTS),
             "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"{dataset}/"}]}},
@@ -33,29 +37,34 @@ def notifications(arn: str) -> list[dict[str, Any]]:
     ]
 
 
-def merged(current: dict[str, Any], arn: str) -> dict[str, Any] | None:
+def merged(current: dict[str, Any], arn: str, release: str = RELEASE) -> dict[str, Any] | None:
     """Return the bucket's notification configuration with ours in it, or None if it is there already.
 
-    Configurations of others on the same bucket are kept. Those of other ids with the same target, events and prefixes
-    would make S3 refuse ours as overlapping, and serve as well: they count as ours.
+    Ours are known by their ids. Whatever else is on the bucket is kept, also with the same target: somebody may have
+    other prefixes reported to it. One of another id with the same target, events and prefix would make a store refuse
+    ours as overlapping, and serves as well: it counts as ours.
     """
     queues = current.get("QueueConfigurations", [])
-    wanted = notifications(arn)
-    if {_essence(queue) for queue in queues if queue["QueueArn"] == arn} == {_essence(queue) for queue in wanted}:
+    wanted = notifications(arn, release)
+    ids = {queue["Id"] for queue in wanted} | ({RELEASE} if release == RELEASE else set())
+    essences = {_essence(queue) for queue in wanted}
+    serving = {_essence(queue) for queue in queues if _essence(queue) in essences}
+    stale = [queue for queue in queues if queue.get("Id") in ids and _essence(queue) not in essences]
+    if serving == essences and not stale:
         return None
-    kept = [
-        queue
-        for queue in queues
-        if not str(queue.get("Id", "")).startswith(NOTIFICATION_ID) and queue["QueueArn"] != arn
-    ]
+    kept = [queue for queue in queues if queue.get("Id") not in ids and _essence(queue) not in essences]
     others = {key: value for key, value in current.items() if key not in (*_WRITTEN_BY_MINIO, "QueueConfigurations")}
     return {**others, "QueueConfigurations": [*kept, *wanted]}
 
 
-def _essence(queue: dict[str, Any]) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    """Return a configuration's events and filter rules; stores spell the rules' names in their own way."""
+def _essence(queue: dict[str, Any]) -> tuple[str, frozenset[str], frozenset[tuple[str, str]]]:
+    """Return a configuration's target, events and filter rules; stores spell the rules' names in their own way."""
     rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    return frozenset(queue["Events"]), frozenset((rule["Name"].lower(), rule["Value"]) for rule in rules)
+    return (
+        queue["QueueArn"],
+        frozenset(queue["Events"]),
+        frozenset((rule["Name"].lower(), rule["Value"]) for rule in rules),
+    )
 
 
 def _client() -> "S3Client":
@@ -74,12 +83,13 @@ def _client() -> "S3Client":
     return boto3.client("s3", endpoint_url=endpoint, config=config)
 
 
-def ensure_bucket(*, arn: str, timeout: float) -> tuple[bool, bool]:
+def ensure_bucket(*, arn: str, timeout: float, release: str = RELEASE) -> tuple[bool, bool]:
     """Make the bucket of S3_BUCKET and its notification; safe to repeat.
 
     Args:
         arn: the notification target's ARN; empty sets up the bucket alone.
         timeout: seconds to wait for the object store to answer.
+        release: whose notification it is: others' stay.
 
     Returns:
         Whether the bucket was created, and whether its notification was changed.
@@ -94,7 +104,7 @@ def ensure_bucket(*, arn: str, timeout: float) -> tuple[bool, bool]:
     client = _client()
     while True:
         try:
-            return _create(client, bucket), bool(arn) and _notify(client, bucket, arn)
+            return _create(client, bucket), bool(arn) and _notify(client, bucket, arn, release)
         except ClientError as error:
             said = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -133,9 +143,9 @@ def _create(client: "S3Client", bucket: str) -> bool:
     return True
 
 
-def _notify(client: "S3Client", bucket: str, arn: str) -> bool:
+def _notify(client: "S3Client", bucket: str, arn: str, release: str) -> bool:
     current: dict[str, Any] = dict(client.get_bucket_notification_configuration(Bucket=bucket))
-    wanted = merged(current, arn)
+    wanted = merged(current, arn, release)
     if wanted is None:
         return False
     client.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wanted)  # type: ignore[arg-type]

@@ -78,10 +78,11 @@ def _sol(warehouse: "Session", rover: str, sol: int) -> bool:
     _print("schedules", ("WHEN (UTC)", "SCHEDULE", "TRY", "REASON"), schedules)
     objects = warehouse.rows(
         "select r.INGESTION_DATE, r.PLAN, r.BATCH, r.ATTEMPT, r.SOURCE, r.LOAD_ID, r.LOADED_AT, r.OBJECT_KEY, "
-        "s.value:status::varchar, s.value:promised_photos::integer, s.value:received_photos::integer, "
+        "s.value:status::varchar, s.value:promised_photos::varchar, s.value:received_photos::varchar, "
         "s.value:reason::varchar, s.value:message::varchar, r.TRACE_ID "
         f"from {TABLES[PHOTOS].qualified} r, lateral flatten(input => r.SOLS) s "
-        "where r.ROVER_NAME = ? and r.SOL_START <= ? and r.SOL_END >= ? and s.value:sol::integer = ? "
+        "where r.ROVER_NAME = ? and r.SOL_START <= ? and r.SOL_END >= ? "
+        "and try_cast(s.value:sol::varchar as integer) = ? "
         "order by r.INGESTION_DATE",
         (rover, sol, sol, sol),
     )

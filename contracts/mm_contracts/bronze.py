@@ -1,6 +1,6 @@
 """Bronze: its tables as data, and the statements that create them. What the load Job writes and dbt reads."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ LEDGER: Final = f"{SCHEMA}.LOAD_LEDGER"
 SET_ASIDE: Final = f"{SCHEMA}.SET_ASIDE"
 SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
 BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
+CHARGES: Final = f"{SCHEMA}.CHARGE_LEDGER"
 
 LOST: Final = "''"
 """The ETag, as SQL, of a ledger entry whose rows went away with their table: no object has it, so that the next sweep
@@ -34,6 +35,8 @@ _HEAD: Final[Columns] = (
     ("INGESTION_DATE", "timestamp_ntz"),
 )
 
+_MAYBE: Final[Columns] = (("SOURCE_KIND", "varchar"), ("REQUESTS", "integer"), ("BUDGET", "variant"))
+
 
 @dataclass(frozen=True, slots=True)
 class BronzeTable:
@@ -42,6 +45,8 @@ class BronzeTable:
     name: str
     scalars: Columns
     arrays: tuple[str, ...]
+    optional: Columns = ()
+    """Fields that a document may lack, as older ones do."""
 
     @property
     def qualified(self) -> str:
@@ -51,7 +56,7 @@ class BronzeTable:
     @property
     def columns(self) -> Columns:
         """All columns with their types, in the table's order."""
-        return (*self.scalars, *((name, "variant") for name in self.arrays))
+        return (*self.scalars, *((name, "variant") for name in self.arrays), *self.optional)
 
 
 TABLES: Final = {
@@ -59,9 +64,15 @@ TABLES: Final = {
         "RAW_PHOTO_RESPONSE",
         (*_HEAD, ("SOL_START", "integer"), ("SOL_END", "integer"), ("PHOTO_COUNT", "integer")),
         ("PHOTOS", "SOLS"),
+        _MAYBE,
     ),
-    MANIFESTS: BronzeTable("RAW_MANIFEST_RESPONSE", _HEAD, ("MANIFESTS",)),
-    COORDINATES: BronzeTable("RAW_COORDINATE_RESPONSE", (*_HEAD, ("COORDINATE_COUNT", "integer")), ("COORDINATES",)),
+    MANIFESTS: BronzeTable("RAW_MANIFEST_RESPONSE", _HEAD, ("MANIFESTS",), (*_MAYBE, ("SET_ASIDE", "variant"))),
+    COORDINATES: BronzeTable(
+        "RAW_COORDINATE_RESPONSE",
+        (*_HEAD, ("COORDINATE_COUNT", "integer")),
+        ("COORDINATES",),
+        (*_MAYBE, ("LAYERS", "variant"), ("PLACES", "variant"), ("SET_ASIDE", "variant")),
+    ),
 }
 """Bronze table by dataset."""
 
@@ -95,6 +106,17 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("ATTEMPT", "integer"),
         ("REASON", "varchar"),
         ("SCHEDULED_AT", "timestamp_ntz"),
+        ("SOURCE", "varchar"),
+    ),
+    # Which source's manifest is a rover's promise: a row for each hand-over.
+    "CHARGE_LEDGER": (
+        ("CHARGE_ID", "integer"),
+        ("ROVER_NAME", "varchar"),
+        ("SOURCE", "varchar"),
+        ("FORMER_SOURCE", "varchar"),
+        ("SINCE", "timestamp_ntz"),
+        ("REASON", "varchar"),
+        ("MESSAGE", "varchar"),
     ),
     # What silver and gold were last built from: a row per bronze table, one of the models, one of the relations.
     "BUILD_LEDGER": (
@@ -145,4 +167,19 @@ def create_statements(names: Iterable[str], *, transient: bool = True) -> list[s
                 create_statement(name, tables[name], transient=transient and not name.endswith("_LEDGER")),
             )
         ),
+    ]
+
+
+def add_statements(present: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the statements that give tables of an earlier version the columns that they lack.
+
+    Args:
+        present: names of columns by name of table, of the tables that are there.
+    """
+    return [
+        f"alter table {SCHEMA}.{name} add column {column} {type_}"
+        for name, columns in all_tables().items()
+        if name in present
+        for column, type_ in columns
+        if column not in present[name]
     ]

@@ -4,8 +4,8 @@
 -#}
 {% macro attempt_columns(entry) -%}
         responses.object_key::varchar as object_key,
-        outcome.value:sol::integer as sol,
-        coalesce({{ entry }}:attempt::integer, responses.attempt)::integer as attempt,
+        {{ whole_number("outcome.value:sol") }} as sol,
+        coalesce({{ whole_number(entry ~ ":attempt") }}, responses.attempt)::integer as attempt,
         responses.source::varchar as source,
         responses.rover_name::varchar as rover_name,
         responses.etag::varchar as etag,
@@ -16,10 +16,10 @@
         {{ entry }}:status::varchar as status,
         {{ entry }}:reason::varchar as reason,
         {{ entry }}:message::varchar as message,
-        {{ entry }}:promised_photos::integer as promised_photos,
+        {{ whole_number(entry ~ ":promised_photos") }} as promised_photos,
         {{ joined_names(entry ~ ':promised_cameras') }} as promised_cameras,
-        {{ entry }}:received_photos::integer as received_photos,
+        coalesce({{ whole_number(entry ~ ":received_photos") }}, 0)::integer as received_photos,
         {{ joined_names(entry ~ ':received_cameras') }} as received_cameras,
-        {{ entry }}:requested_at::timestamp_ntz as requested_at,
+        {{ time_of(entry ~ ":requested_at") }} as requested_at,
         responses.ingestion_date::timestamp_ntz as ingested_at
 {%- endmacro %}

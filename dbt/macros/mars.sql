@@ -8,15 +8,5 @@
     dateadd('millisecond', round(({{ unix }}) * 1000)::integer, '1970-01-01'::timestamp_ntz)
 {%- endmacro %}
 
-{#- Names of a VARIANT array of plain names, joined by commas, in its order; null for a missing or null array. -#}
-{% macro joined_names(names) -%}
-    translate({{ names }}::varchar, '[]" ', '')
-{%- endmacro %}
-
 {#- The present time in UTC; a macro, so that unit tests can set it. -#}
 {% macro now_utc() -%} sysdate() {%- endmacro %}
-
-{#- A whole number of a VARIANT, whether it came as a number or as text; null for anything else. -#}
-{% macro whole_number(value) -%}
-    try_to_number({{ value }}::varchar)::integer
-{%- endmacro %}

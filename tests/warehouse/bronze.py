@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from mm_contracts.bronze import all_tables, create_statement
 from mm_simulator.archive import Archive
+from mm_simulator.captures import Captures
 from mm_simulator.core.facts import ROVERS
 from mm_simulator.core.profiles import PROFILES
 from mm_simulator.core.world import World
@@ -18,25 +20,11 @@ NOW = 1759838400.0
 """Unix time of the simulated sources: 2025-10-07T12:00:00Z."""
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
-_HEAD = """OBJECT_KEY varchar, ETAG varchar, LOAD_ID varchar, LOADED_AT timestamp_ntz, FILENAME varchar,
-ROVER_NAME varchar, SOURCE varchar, PLAN varchar, BATCH integer, ATTEMPT integer, TRACE_ID varchar,
-INGESTION_DATE timestamp_ntz"""
 DDL = (
     "create schema if not exists BRONZE",
     "create schema if not exists SILVER",
     "create schema if not exists GOLD",
-    f"create table if not exists BRONZE.RAW_PHOTO_RESPONSE ({_HEAD}, SOL_START integer, SOL_END integer,"
-    " PHOTO_COUNT integer, PHOTOS variant, SOLS variant)",
-    f"create table if not exists BRONZE.RAW_MANIFEST_RESPONSE ({_HEAD}, MANIFESTS variant)",
-    f"create table if not exists BRONZE.RAW_COORDINATE_RESPONSE ({_HEAD}, COORDINATE_COUNT integer,"
-    " COORDINATES variant)",
-    "create table if not exists BRONZE.LOAD_LEDGER (OBJECT_KEY varchar, ETAG varchar, TABLE_NAME varchar,"
-    " ROW_COUNT integer, LOAD_ID varchar, LOADED_AT timestamp_ntz, PUBLISHED_AT timestamp_ntz)",
-    "create table if not exists BRONZE.SET_ASIDE (OBJECT_KEY varchar, ETAG varchar, GRAIN varchar, REASON varchar,"
-    " MESSAGE varchar, FIRST_SEEN_AT timestamp_ntz, LAST_SEEN_AT timestamp_ntz, ATTEMPTS integer,"
-    " NEXT_ATTEMPT_AT timestamp_ntz)",
-    "create table if not exists BRONZE.SCHEDULE_LEDGER (SCHEDULE_ID varchar, DATASET varchar, ROVER_NAME varchar,"
-    " SOL integer, ATTEMPT integer, REASON varchar, SCHEDULED_AT timestamp_ntz)",
+    *(create_statement(name, columns, transient=False) for name, columns in all_tables().items()),
 )
 
 
@@ -139,8 +127,8 @@ class Source:
     def __init__(self, profile: str, now: float = NOW) -> None:
         world = World("martian-moments-1", now)
         self._now = now
-        self._archive = Archive(lambda _: world, PROFILES[profile], {})
-        self._layers = Layers(lambda _: world, lambda: now, PROFILES[profile])
+        self._archive = Archive(lambda _: world, PROFILES[profile], Captures())
+        self._layers = Layers(lambda _: world, lambda: now, PROFILES[profile], Captures())
         self.manifests = {
             name: manifest_object(rover, self._archive.manifest(rover, now)) for name, rover in ROVERS.items()
         }
@@ -154,7 +142,7 @@ class Source:
         """A rover's drives, none for rovers without a traverse layer."""
         from mm_simulator.shell.mmgis import _traverse
 
-        drives = self._layers.drives(rover)
+        drives = self._layers.drives(rover, self._now)
         world = self._layers._world(self._now)
         return [f | {"rover_name": rover} for f in _traverse(world, rover, drives)["features"]]
 

@@ -1,5 +1,6 @@
 """The models run as the transform Job runs them: dbt in this process, against a real server of the test's own."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dbt.cli.main import dbtRunner
+from mm_contracts.bronze import all_tables
 
 from tests.warehouse.bronze import DDL, Batch, put
 from tests.warehouse.server import Warehouse
@@ -19,7 +21,11 @@ class Dbt:
 
     def __init__(self, warehouse: Warehouse, directory: Path) -> None:
         self.target = directory / "target"
-        self._environment = warehouse.env() | {
+        self.variables: dict[str, Any] = {}
+        """Given to every command; set before the first."""
+        self.environment = warehouse.env()
+        """By which Jobs find the server."""
+        self._environment = self.environment | {
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(directory / "logs"),
             "DBT_THREADS": "2",
@@ -46,6 +52,8 @@ class Dbt:
 
     def _invoke(self, arguments: tuple[str, ...]) -> Any:
         where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+        if self.variables:
+            where += ["--vars", json.dumps(self.variables)]
         with _environment(self._environment):
             if self._manifest is None:
                 self._manifest = dbtRunner().invoke(["parse", *where]).result
@@ -62,7 +70,7 @@ class Dbt:
 
     def clear(self) -> None:
         """Take every object out of bronze."""
-        for table in ("RAW_PHOTO_RESPONSE", "RAW_MANIFEST_RESPONSE", "RAW_COORDINATE_RESPONSE", "SCHEDULE_LEDGER"):
+        for table in all_tables():
             self.cursor.execute(f"delete from BRONZE.{table}")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

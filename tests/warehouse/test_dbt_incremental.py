@@ -25,8 +25,12 @@ from tests.warehouse.dbt_runs import Dbt, running
 
 TABLES = (
     "SILVER.SOL_OUTCOMES",
+    "SILVER.PHOTO_SIGHTINGS",
+    "SILVER.SOURCE_PHOTOS",
     "SILVER.FACT_PHOTOS",
+    "SILVER.SOURCE_SOL_CAMERAS",
     "SILVER.SOL_CAMERAS",
+    "SILVER.SOL_PROMISES",
     "SILVER.DIM_CAMERAS",
     "SILVER.DIM_ROVERS",
     "SILVER.FACT_PATH",
@@ -133,19 +137,24 @@ def test_history_of_retries_late_objects_and_replacements_ends_as_a_full_refresh
 
 
 def random_object(rng: random.Random, number: int) -> Batch:
-    """A few sols of one rover with answers from a small pool of photos, at one of three moments."""
+    """A few sols of one rover as one of two sources has them at one of three moments.
+
+    Pictures come from one small pool, so that they move between sols, change their camera and their address, vanish and
+    come back, and are shown by both sources, which number them in their own ways.
+    """
     at = f"2025-10-07T12:00:0{rng.randrange(3)}"
+    source = rng.choice(("simulator", "other"))
     sols, photos = [], []
     for sol in sorted(rng.sample(range(4), rng.randint(1, 3))):
         found = [
             photo(
-                sol * 10 + i,
+                picture + (1000 if source == "other" else 0),
                 sol,
                 "Perseverance",
                 rng.choice(("MCZ_LEFT", "SKYCAM")),
-                f"https://x/{sol}-{i}-{rng.randrange(2)}",
+                f"https://{rng.choice('xy')}/{rng.randrange(2)}/picture{picture}.jpg",
             )
-            for i in rng.sample(range(4), rng.randint(0, 4))
+            for picture in rng.sample(range(8), rng.randint(0, 4))
         ]
         if rng.random() < 0.2:
             sols.append(failed(sol, "SourceError", at))
@@ -154,26 +163,79 @@ def random_object(rng: random.Random, number: int) -> Batch:
             sols.append(outcome(sol, None, found, at) | {"status": rng.choice(("complete", "mismatch"))})
         before = [failed(sol, "SourceError", at), outcome(sol, None, found, at) | {"status": "mismatch"}]
         sols[-1] = retried(sols[-1], *before[: rng.randrange(3)])
-    return replace(photo_batch("Perseverance", sols, photos, at, f"{number}"), key=f"photos/perseverance/{number}.json")
+    batch = photo_batch("Perseverance", sols, photos, at, f"{number}", source)
+    return replace(batch, key=f"photos/perseverance/{number}.json")
 
 
-def test_random_history_ends_as_a_full_refresh(dbt: Dbt) -> None:
-    rng = random.Random(7)
-    entries = [{"sol": s, "earth_date": "2021-02-18", "total_photos": 2, "cameras": ["MCZ_LEFT"]} for s in range(4)]
-    manifest = {"name": "Perseverance", "landing_date": "2021-02-18", "launch_date": "2020-07-30", "status": "active",
-                "max_sol": 3, "max_date": "2021-02-21", "total_photos": 8, "photos": entries}  # fmt: skip
-    dbt.put(manifest_batch("Perseverance", manifest, "2025-10-07T12:00:00"))
+def manifest_of(*counts: int) -> dict[str, Any]:
+    """A manifest of Perseverance that promises so many photos of sol 0, 1, ..."""
+    entries = [
+        {"sol": sol, "earth_date": "2021-02-18", "total_photos": count, "cameras": ["MCZ_LEFT"]}
+        for sol, count in enumerate(counts)
+    ]
+    return {
+        "name": "Perseverance", "landing_date": "2021-02-18", "launch_date": "2020-07-30", "status": "active",
+        "max_sol": len(counts) - 1, "max_date": "2021-02-21", "total_photos": sum(counts), "photos": entries,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [7, 11])
+def test_random_history_ends_as_a_full_refresh(dbt: Dbt, seed: int) -> None:
+    rng = random.Random(seed)
+    dbt.put(manifest_batch("Perseverance", manifest_of(2, 2, 2, 2), "2025-10-07T12:00:00"))
+    dbt.put(manifest_batch("Perseverance", manifest_of(1, 1, 1, 1), "2025-10-07T12:00:01", "other"))
     dbt("run")
     for _ in range(4):
         for _ in range(8):
-            number = rng.randrange(8)
+            number = rng.randrange(10)
             if rng.random() < 0.15:
                 dbt.remove(f"photos/perseverance/{number}.json")
             else:
                 dbt.put(random_object(rng, number))
+                if rng.random() < 0.1:  # the same content under another key
+                    dbt.put(replace(random_object(rng, number), key=f"photos/perseverance/{number}-again.json"))
         built(dbt, PHOTOS)
-    ((kept, unlisted),) = dbt.rows("select count(*), count_if(not IS_LISTED) from SILVER.FACT_PHOTOS")
+    ((kept, unlisted, shared),) = dbt.rows(
+        "select count(*), count_if(not IS_LISTED), count_if(SOURCE_COUNT > 1) from SILVER.FACT_PHOTOS"
+    )
     assert kept > unlisted > 0, "the history is of use only if it leaves photos of both kinds"
+    assert shared > 0
+    ((moved,),) = dbt.rows("select count(*) from SILVER.PHOTO_SIGHTINGS where not IS_CURRENT")
+    assert moved > 0
+    assert_as_refreshed(dbt)
+
+
+def test_a_photo_that_its_source_moves_to_another_sol_is_there_once_and_leaves_a_gap_where_it_was(dbt: Dbt) -> None:
+    one, two, three = (
+        photo(n, sol, "Perseverance", "MCZ_LEFT", f"https://x/p{n}.jpg") for n, sol in ((1, 0), (2, 0), (3, 1))
+    )
+    moved = two | {"sol": 1}
+    first, second, third = "2025-10-07T12:00:00", "2025-10-07T12:10:00", "2025-10-07T12:20:00"
+    summary = "select SOL, sum(PHOTOS) from SILVER.SOL_CAMERAS where PHOTOS > 0 group by 1 order by 1"
+    gaps = "select SOL, STATUS, ARCHIVED_PHOTOS from SILVER.INGESTION_PLANNING order by 1"
+    where = "select SOL, IS_LISTED from SILVER.FACT_PHOTOS where IMAGE_ID = 'p2'"
+
+    def fetch(sol: int, photos: list[dict[str, Any]], at: str) -> None:
+        told = outcome(sol, None, photos, at) | {"status": "complete"}
+        dbt.put(photo_batch("Perseverance", [told], photos, at))
+
+    dbt.put(manifest_batch("Perseverance", manifest_of(2, 1), first))
+    fetch(0, [one, two], first)
+    fetch(1, [three], first)
+    dbt("run")
+    assert dbt.rows(gaps) == []
+    dbt.put(manifest_batch("Perseverance", manifest_of(1, 2), second))
+    # The new sol is fetched first, then the old one, which lists it no more.
+    fetch(1, [moved, three], second)
+    built(dbt, PHOTOS, MANIFESTS)
+    assert dbt.rows(where) == [(1, True)]
+    assert dbt.rows(summary) == [(0, 1), (1, 2)], "a picture counts once"
+    assert dbt.rows(gaps) == [(0, "PHOTO_COUNT_MISMATCH", 2)], "by the old sol's last answer it has one too many"
+    fetch(0, [one], third)
+    built(dbt, PHOTOS)
+    assert dbt.rows(where) == [(1, True)]
+    assert dbt.rows(summary) == [(0, 1), (1, 2)]
+    assert dbt.rows(gaps) == []
     assert_as_refreshed(dbt)
 
 
@@ -183,7 +245,7 @@ def test_run_that_breaks_midway_is_made_good_by_the_next_and_another_changes_not
     dbt.put(source.batch("Spirit", [1, 2], "2025-10-07T12:00:01"))
     dbt("run", "--select", "sol_outcomes")  # as if the Job had been killed here
     dbt.put(source.batch("Spirit", [3], "2025-10-07T12:00:01"))
-    dbt("run", "--select", "sol_outcomes", "fact_photos")  # and here
+    dbt("run", "--select", "sol_outcomes", "photo_objects", "photo_sightings", "fact_photos")  # and here
     dbt("run")
     summary = "select SOLS_ARCHIVED, PHOTOS_ARCHIVED, GAPS from GOLD.ROVER_SUMMARY where ROVER_NAME = 'Spirit'"
     assert dbt.rows(summary) == [(3, 327, 0)]

@@ -54,12 +54,13 @@ def test_data_tests_and_unit_tests_pass(dbt: Dbt) -> None:
 
 def test_failing_test_names_itself_and_harms_no_table(dbt: Dbt) -> None:
     damage = (
-        "update SILVER.SOL_CAMERAS set PHOTOS = PHOTOS + ({}) where ROVER_NAME = 'Spirit' and CAMERA_NAME = 'ENTRY'"
+        "update SILVER.SOURCE_SOL_CAMERAS set PHOTOS = PHOTOS + ({})"
+        " where ROVER_NAME = 'Spirit' and CAMERA_NAME = 'ENTRY'"
     )
     dbt.cursor.execute(damage.format(1))
     try:
-        statuses = dbt("test", "--select", "counts_by_camera_add_up_to_the_photos", fails=True)
-        assert statuses == {"counts_by_camera_add_up_to_the_photos": "fail"}
+        statuses = dbt("test", "--select", "every_photo_of_the_latest_answer_is_listed", fails=True)
+        assert statuses == {"every_photo_of_the_latest_answer_is_listed": "fail"}
         dbt("run", "--select", "tag:loop")
         # What the damage did to the sol is seen as what it is: a disagreement with the manifest.
         gaps = dbt.rows("select ROVER_NAME, SOL, STATUS from SILVER.INGESTION_PLANNING")
@@ -144,7 +145,7 @@ def test_captured_photos_arrive_field_by_field(dbt: Dbt) -> None:
     dbt("run", "--select", "tag:loop")
     found = dbt.rows(
         "select PHOTO_ID, ROVER_ID, ROVER_NAME, SOL, EARTH_DATE, CAMERA_KEY, SERVED_CAMERA_ID, CAMERA_NAME,"
-        " CAMERA_FULL_NAME, IMG_SRC, IS_LISTED from SILVER.FACT_PHOTOS where SOURCE = 'capture'"
+        " CAMERA_FULL_NAME, IMG_SRC, IS_LISTED from SILVER.SOURCE_PHOTOS where SOURCE = 'capture'"
     )
     expected = {
         (
@@ -157,7 +158,7 @@ def test_captured_photos_arrive_field_by_field(dbt: Dbt) -> None:
     assert {(*row[:4], str(row[4]), *row[5:]) for row in found} == expected
     assert len(found) == len(captured) > 150
     times = dbt.rows(
-        "select count(UTC), min(UTC)::date::varchar, max(UTC)::date::varchar from SILVER.FACT_PHOTOS"
+        "select count(UTC), min(UTC)::date::varchar, max(UTC)::date::varchar from SILVER.SOURCE_PHOTOS"
         " where SOURCE = 'capture'"
     )
     assert times[0][0] == len(captured)

@@ -65,7 +65,7 @@ RULES = (
     _rule("AS_TYPE", r"\bas_(?:integer|varchar|char|double|number|decimal|boolean|date|timestamp\w*|array|object)\s*\(",
           "cast: value::integer."),
     _rule("PARSE_URL", r"\bparse_(?:url|ip|xml)\s*\(", "use SPLIT_PART or REGEXP_SUBSTR."),
-    _rule("DAY OF YEAR FORMAT", r"\bto_(?:date|timestamp\w*|time)\s*\([^()]*,\s*'[^']*DDD[^']*'",
+    _rule("DAY OF YEAR FORMAT", r"\b(?:try_)?to_(?:date|timestamp\w*|time)\s*\([^()]*,\s*'[^']*DDD[^']*'",
           "use DATEADD(day, n - 1, DATE_FROM_PARTS(y, 1, 1))."),
     _rule("FRACTIONAL DATEADD", r"\b(?:dateadd|timestampadd)\s*\(\s*'?\w+'?\s*,\s*-?\d*\.\d",
           "add whole units of a smaller part: Snowflake rounds, DuckDB does not."),
@@ -80,6 +80,12 @@ RULES = (
     _rule("WRITE_PANDAS", r"\bwrite_pandas\s*\(", "PUT a file and COPY it."),
     _rule("STREAM OR TASK", r"\bcreate\s+(?:or\s+replace\s+)?(?:stream|task|pipe|dynamic\s+table)\b",
           "the operator schedules, dbt increments."),
+    _rule(
+        "HARD CAST",
+        r"(?:(?<!\$)[\w\]})]:\w+(?:[.:]\w+|\[[^\]]*\])*|\bvalue(?:\[[^\]]*\])*)\s*::\s*(?!varchar|string|text|variant)\w+"
+        r"|(?<!\w)to_(?:number|decimal|numeric|date|timestamp\w*|time|double|boolean)\s*\(",
+        "what comes from outside may be anything: TRY_CAST(v::varchar AS ..), TRY_TO_.., or a macro of readers.sql.",
+    ),
     _rule("TIME ZONE TYPE", r"::\s*timestamp_(?:tz|ltz)\b|\bas\s+timestamp_(?:tz|ltz)\b",
           "keep UTC in TIMESTAMP_NTZ: offsets are not stored here."),
 )  # fmt: skip

@@ -27,7 +27,7 @@ photos as (
         sum(iff(cameras.camera_category = 'other', counts.photos, 0))::integer as other_photos,
         count(*)::integer as cameras
     from {{ ref('sol_cameras') }} as counts
-    inner join rovers on counts.rover_name = rovers.rover_name and counts.source = rovers.source
+    inner join rovers on counts.rover_name = rovers.rover_name
     inner join cameras on counts.camera_key = cameras.camera_key
     where counts.photos > 0
     group by counts.rover_name, counts.sol

@@ -26,5 +26,5 @@ select
     counts.first_taken_at,
     counts.last_taken_at
 from {{ ref('sol_cameras') }} as counts
-inner join rovers on counts.rover_name = rovers.rover_name and counts.source = rovers.source
+inner join rovers on counts.rover_name = rovers.rover_name
 left join manifest_sols on counts.rover_name = manifest_sols.rover_name and counts.sol = manifest_sols.sol

@@ -19,12 +19,13 @@ photos as (
 
     select photo.*
     from {{ ref('fact_photos') }} as photo
-    inner join rovers on photo.rover_name = rovers.rover_name and photo.source = rovers.source
+    inner join rovers on photo.rover_name = rovers.rover_name
     where photo.is_listed and photo.sclk is not null
 
 )
 
 select
+    photos.image_id,
     photos.photo_id,
     drives.drive_key,
     photos.rover_id,

@@ -13,32 +13,26 @@ promised as (
     select
         rover_name,
         count(*)::integer as sols_promised,
-        sum(promised_photos)::integer as photos_promised
-    from {{ ref('stg_nasa__manifest_sols') }}
+        count_if(archived_photos > 0)::integer as sols_archived,
+        sum(promised_photos)::integer as photos_promised,
+        sum(archived_photos)::integer as photos_archived
+    from {{ ref('sol_promises') }}
     group by rover_name
 
 ),
 
--- A sol that the manifest does not promise, or one of another source, does not fill a promise.
+-- All pictures, whichever source has shown them.
 archived as (
 
     select
         counts.rover_name,
-        count(distinct manifest_sols.sol)::integer as sols_archived,
-        sum(iff(manifest_sols.sol is null, 0, counts.photos))::integer as photos_archived,
-        sum(iff(manifest_sols.sol is null, counts.photos, 0))::integer as photos_unpromised,
+        sum(iff(promises.sol is null, counts.photos, 0))::integer as photos_unpromised,
         sum(counts.unlisted_photos)::integer as photos_unlisted,
-        min(counts.sol)::integer as first_archived_sol,
-        max(counts.sol)::integer as newest_archived_sol,
+        min(iff(counts.photos > 0, counts.sol, null))::integer as first_archived_sol,
+        max(iff(counts.photos > 0, counts.sol, null))::integer as newest_archived_sol,
         max(counts.last_taken_at) as newest_photo_at
     from {{ ref('sol_cameras') }} as counts
-    inner join rovers on counts.rover_name = rovers.rover_name and counts.source = rovers.source
-    left join {{ ref('stg_nasa__manifest_sols') }} as manifest_sols
-        on
-            counts.source = manifest_sols.source
-            and counts.rover_name = manifest_sols.rover_name
-            and counts.sol = manifest_sols.sol
-    where counts.photos > 0
+    left join {{ ref('sol_promises') }} as promises on counts.rover_name = promises.rover_name and counts.sol = promises.sol
     group by counts.rover_name
 
 ),
@@ -78,9 +72,9 @@ select
     rovers.max_sol,
     rovers.max_date,
     coalesce(promised.sols_promised, 0)::integer as sols_promised,
-    coalesce(archived.sols_archived, 0)::integer as sols_archived,
+    coalesce(promised.sols_archived, 0)::integer as sols_archived,
     coalesce(promised.photos_promised, 0)::integer as photos_promised,
-    coalesce(archived.photos_archived, 0)::integer as photos_archived,
+    coalesce(promised.photos_archived, 0)::integer as photos_archived,
     coalesce(archived.photos_unpromised, 0)::integer as photos_unpromised,
     coalesce(archived.photos_unlisted, 0)::integer as photos_unlisted,
     archived.first_archived_sol,

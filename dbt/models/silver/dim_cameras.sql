@@ -25,11 +25,17 @@ photographed as (
 
 ),
 
+shown as (
+
+    select distinct rover_name, camera_name from {{ ref('source_sol_cameras') }}
+
+),
+
 seen as (
 
     select rover_name, camera_name from promised
     union
-    select rover_name, camera_name from photographed
+    select rover_name, camera_name from shown
 
 ),
 

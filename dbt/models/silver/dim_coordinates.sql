@@ -12,9 +12,9 @@ points as (
         drives.sol,
         0 as part_number,
         point.index as place,
-        try_cast(point.value[0]::varchar as double) as longitude,
-        try_cast(point.value[1]::varchar as double) as latitude,
-        try_cast(point.value[2]::varchar as double) as elevation_m
+        {{ finite_number("point.value[0]") }} as longitude,
+        {{ finite_number("point.value[1]") }} as latitude,
+        {{ finite_number("point.value[2]") }} as elevation_m
     from {{ ref('stg_mmgis__drives') }} as drives,
         lateral flatten(input => drives.coordinates) as point
     where drives.geometry_type = 'LineString'
@@ -27,9 +27,9 @@ points as (
         drives.sol,
         part.index as part_number,
         point.index as place,
-        try_cast(point.value[0]::varchar as double) as longitude,
-        try_cast(point.value[1]::varchar as double) as latitude,
-        try_cast(point.value[2]::varchar as double) as elevation_m
+        {{ finite_number("point.value[0]") }} as longitude,
+        {{ finite_number("point.value[1]") }} as latitude,
+        {{ finite_number("point.value[2]") }} as elevation_m
     from {{ ref('stg_mmgis__drives') }} as drives,
         lateral flatten(input => drives.coordinates) as part,
         lateral flatten(input => part.value) as point

@@ -4,7 +4,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge_or_delete',
-        unique_key=['source', 'photo_id'],
+        unique_key=['image_id'],
         meta={'support_column': 'object_key'},
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
@@ -12,141 +12,97 @@
     )
 }}
 
-{#- A full refresh reads all objects, a run of the loop those that speak of a touched sol. -#}
-{%- set sols = 'touched_sols' if is_incremental() else 'whole_sols' -%}
-{%- set so_far = 'touched_photos_so_far' if is_incremental() else 'photos_so_far' -%}
-{%- set scope = 'is_touched' if is_incremental() else 'true' -%}
-{%- set step = var('photos_per_step') -%}
-{%- set steps = step_count(ref('photo_objects'), so_far) %}
+{#- Columns in the order of the table. Those in `filled` are taken from the first source of the rover's list that has a value. -#}
+{%- set fixed = ['image_id', 'source', 'photo_id', 'rover_id', 'rover_name', 'sol', 'camera_key', 'camera_name', 'img_src', 'file_name',
+    'is_listed', 'sclk', 'sclk_ms', 'utc', 'lmst', 'object_key', 'ingested_at'] %}
+{%- set filled = ['earth_date', 'camera_full_name', 'served_camera_id', 'is_thumbnail', 'eye', 'filter', 'product_version', 'tile', 'site',
+    'drive', 'nasa_id', 'served_sclk', 'taken_at', 'received_at', 'sample_type', 'mast_azimuth', 'mast_elevation', 'width', 'height',
+    'title', 'caption', 'credit'] %}
+{%- set compared = ['sol', 'earth_date', 'camera_name', 'site', 'drive'] %}
 
--- A sol that any pending outcome speaks of is worked out anew from all answers that bronze holds for it, so the order in
--- which objects came does not matter. A photo that a later whole answer no longer lists is kept, with is_listed = false.
+-- Of the sources that show a picture, the first of the rover's list that still lists it gives the row; what it lacks is filled from the
+-- others in their order. A source outside of the list comes after it, by name.
 
 with
 
--- In steps, because FLATTEN may hold all documents of a step in memory at once.
-photos as (
-    {% for number in range(steps) %}
-    {%- set objects %}(
-            select object_key, loaded_at, {{ sols }} as sols, latest_sols
-            from {{ ref('photo_objects') }}
-            where {{ scope }} and floor({{ so_far }} / {{ step }}) = {{ number }}
-        ){% endset %}
-    {{- photos_of(objects, ['sols', 'latest_sols']) | indent(4) }}
-    {{- "union all" if not loop.last }}
-    {%- endfor %}
-),
+{%- if is_incremental() %}
 
-rovers as (
+touched as (
 
-    select * from {{ ref('ref_rovers') }}
+    select distinct source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending
 
 ),
 
-cameras as (
+-- Pictures of the touched sols, also of rows that are withdrawn.
+images as (
 
-    select * from {{ ref('ref_cameras') }}
+    select distinct sightings.image_id
+    from {{ ref('photo_sightings') }} as sightings
+    inner join touched
+        on
+            sightings.source = touched.source
+            and sightings.rover_name = touched.rover_name
+            and sightings.sol = touched.sol
 
 ),
+{%- endif %}
 
--- A photo without a camera's name gets one that says so: the name is part of keys, and a null in a key never matches itself.
--- An answer may hold photos of sols that were not asked for; only those of the sol in question count. The condition stands in
--- QUALIFY: in WHERE it would be taken below FLATTEN, and the documents be joined back to their photos by value.
-observed as (
+said as (
 
     select
-        source,
-        rover_name,
-        photo_id,
-        sol,
-        earth_date,
-        served_camera_id,
-        coalesce(camera_name, 'UNKNOWN') as camera_name,
-        camera_full_name,
-        img_src,
-        split_part(img_src, '/', -1) as file_name,
-        contains(latest_sols, ',' || sol::varchar || ',') as is_listed,
-        photo_id is not null and contains(sols, ',' || sol::varchar || ',') as is_asked,
-        object_key,
-        ingested_at
-    from photos
-    qualify
+        sightings.*,
         row_number() over (
-            partition by source, photo_id
-            order by is_asked desc, ingested_at desc, object_key desc, photo_index desc
-        ) = 1
-        and is_asked
+            partition by sightings.image_id
+            order by sightings.is_listed desc, coalesce(sources.precedence, 1000), sightings.source
+        ) as place,
+        count(*) over (partition by sightings.image_id) as source_count
+    from {{ ref('photo_sightings') }} as sightings
+    {%- if is_incremental() %}
+    inner join images on sightings.image_id = images.image_id
+    {%- endif %}
+    left join {{ ref('ref_sources') }} as sources
+        on sightings.rover_name = sources.rover_name and sightings.source = sources.source
+    where sightings.is_current and not sightings.is_withdrawn
 
 ),
 
--- What a file name tells: see the macros of photo_names.sql.
-read as (
-
-    select observed.*, {{ name_grammar('rover_name', 'file_name') }} as grammar
-    from observed
-
-),
-
-named as (
+-- Only where there are several: most pictures need no comparison.
+compared as (
 
     select
-        read.*,
-        {{ name_sclk('grammar', 'file_name') }} as sclk,
-        {{ name_sclk_ms('grammar', 'file_name') }} as sclk_ms,
-        {{ name_eye('grammar', 'file_name') }} as eye,
-        {{ name_filter('grammar', 'file_name') }} as filter,
-        {{ name_version('grammar', 'file_name') }} as product_version,
-        {{ name_tile('grammar', 'file_name') }} as tile,
-        {{ name_site('grammar', 'file_name') }} as site,
-        {{ name_drive('grammar', 'file_name') }} as drive,
-        {{ name_is_thumbnail('grammar', 'file_name') }} as is_thumbnail
-    from read
-
-),
-
-timed as (
-
-    select
-        named.*,
-        rovers.rover_id,
-        {{ clock_to_unix('(named.sclk + coalesce(named.sclk_ms, 0) / 1000.0)', 'rovers') }} as taken_unix,
-        rovers.meridian_longitude
-    from named
-    inner join rovers on named.rover_name = rovers.rover_name
+        image_id,
+        {%- for column in filled %}
+        min_by({{ column }}, iff({{ column }} is null, null, place)) as {{ column }},
+        {%- endfor %}
+        listagg(source, ',') within group (order by place) as sources,
+        listagg(iff(is_listed, source, null), ',') within group (order by place) as listed_by,
+        rtrim(
+            {%- for column in compared %}
+            iff(count(distinct {{ column }}) > 1, '{{ column }},', ''){{ " ||" if not loop.last }}
+            {%- endfor %}, ','
+        ) as disagreements
+    from said
+    where source_count > 1
+    group by image_id
 
 ),
 
 final as (
 
     select
-        timed.source,
-        timed.photo_id,
-        timed.rover_id,
-        timed.rover_name,
-        timed.sol,
-        timed.earth_date,
-        {{ camera_key('timed.rover_name', 'timed.camera_name', 'cameras.nasa_camera_id') }} as camera_key,
-        timed.camera_name,
-        timed.camera_full_name,
-        timed.served_camera_id,
-        timed.img_src,
-        timed.file_name,
-        timed.is_listed,
-        timed.is_thumbnail,
-        timed.sclk,
-        timed.sclk_ms,
-        {{ unix_to_timestamp('timed.taken_unix') }} as utc,
-        {{ local_mean_solar_time(mars_sol_date(days_since_j2000('timed.taken_unix')), 'timed.meridian_longitude') }} as lmst,
-        timed.eye,
-        timed.filter,
-        timed.product_version,
-        timed.tile,
-        timed.site,
-        timed.drive,
-        timed.object_key,
-        timed.ingested_at
-    from timed
-    left join cameras on timed.rover_name = cameras.rover_name and timed.camera_name = cameras.camera_name
+        {%- for column in fixed %}
+        said.{{ column }},
+        {%- endfor %}
+        {%- for column in filled %}
+        coalesce(said.{{ column }}, compared.{{ column }}) as {{ column }},
+        {%- endfor %}
+        coalesce(compared.sources, said.source) as sources,
+        coalesce(compared.listed_by, iff(said.is_listed, said.source, '')) as listed_by,
+        said.source_count::integer as source_count,
+        nullif(compared.disagreements, '') as disagreements
+    from said
+    left join compared on said.image_id = compared.image_id
+    where said.place = 1
 
 )
 
@@ -156,40 +112,21 @@ select * from final
 
 union all
 
--- Photos that no answer in bronze supports any more: without an object they leave the table.
+-- Pictures that no answer in bronze supports any more: without an object they leave the table.
 select
-    former.source,
-    former.photo_id,
-    former.rover_id,
-    former.rover_name,
-    former.sol,
-    former.earth_date,
-    former.camera_key,
-    former.camera_name,
-    former.camera_full_name,
-    former.served_camera_id,
-    former.img_src,
-    former.file_name,
-    former.is_listed,
-    former.is_thumbnail,
-    former.sclk,
-    former.sclk_ms,
-    former.utc,
-    former.lmst,
-    former.eye,
-    former.filter,
-    former.product_version,
-    former.tile,
-    former.site,
-    former.drive,
-    cast(null as varchar) as object_key,
-    former.ingested_at
+    {%- for column in fixed %}
+    {{ "cast(null as varchar) as object_key" if column == "object_key" else "former." ~ column }},
+    {%- endfor %}
+    {%- for column in filled %}
+    former.{{ column }},
+    {%- endfor %}
+    former.sources,
+    former.listed_by,
+    former.source_count,
+    former.disagreements
 from {{ this }} as former
-left join final on former.source = final.source and former.photo_id = final.photo_id
-where
-    final.photo_id is null
-    and (former.source, former.rover_name, former.sol) in (
-        select source, rover_name, sol from {{ ref('sol_outcomes') }} where is_pending
-    )
+inner join images on former.image_id = images.image_id
+left join final on former.image_id = final.image_id
+where final.image_id is null
 
 {% endif %}

@@ -11,30 +11,9 @@
 
 with
 
-promised as (
-
-    select * from {{ ref('stg_nasa__manifest_sols') }}
-
-),
-
 rovers as (
 
     select * from {{ ref('dim_rovers') }}
-
-),
-
-archived as (
-
-    select
-        source,
-        rover_name,
-        sol,
-        sum(photos)::integer as archived_photos,
-        count(*)::integer as archived_cameras,
-        listagg(camera_name, ',') within group (order by camera_name) as camera_names
-    from {{ ref('sol_cameras') }}
-    where photos > 0
-    group by source, rover_name, sol
 
 ),
 
@@ -47,23 +26,18 @@ gaps as (
         promised.earth_date,
         promised.promised_photos,
         promised.ingested_at as promised_at,
-        coalesce(archived.archived_photos, 0) as archived_photos,
+        promised.archived_photos,
         promised.promised_cameras,
-        coalesce(archived.archived_cameras, 0) as archived_cameras,
+        promised.archived_cameras,
         case
-            when coalesce(archived.archived_photos, 0) = 0 then 'MISSING_SOL'
-            when archived.archived_photos <> promised.promised_photos then 'PHOTO_COUNT_MISMATCH'
+            when promised.archived_photos = 0 then 'MISSING_SOL'
+            when promised.archived_photos <> promised.promised_photos then 'PHOTO_COUNT_MISMATCH'
             else 'CAMERA_COUNT_MISMATCH'
         end as status,
-        rovers.rover_status = 'active' and promised.sol > rovers.max_sol - {{ newest }} as is_newest
-    from promised
+        coalesce(rovers.rover_status = 'active' and promised.sol > rovers.max_sol - {{ newest }}, false) as is_newest
+    from {{ ref('sol_promises') }} as promised
     inner join rovers on promised.rover_name = rovers.rover_name
-    left join archived
-        on promised.source = archived.source and promised.rover_name = archived.rover_name and promised.sol = archived.sol
-    where
-        archived.sol is null
-        or archived.archived_photos <> promised.promised_photos
-        or archived.camera_names <> promised.camera_names
+    where not promised.is_kept
 
 ),
 
@@ -129,7 +103,7 @@ asked as (
     inner join gaps on ledger.rover_name = gaps.rover_name and ledger.sol = gaps.sol
     left join histories
         on gaps.source = histories.source and gaps.rover_name = histories.rover_name and gaps.sol = histories.sol
-    where ledger.dataset = 'photos'
+    where ledger.dataset = 'photos' and coalesce(ledger.source, gaps.source) = gaps.source
 
 ),
 

@@ -1,20 +1,25 @@
+-- depends_on: {{ ref('source_sol_cameras') }}
+-- depends_on: {{ ref('sol_outcomes') }}
+-- depends_on: {{ ref('photo_sightings') }}
+
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge_or_delete',
-        unique_key=['source', 'rover_name', 'sol', 'camera_name'],
+        unique_key=['rover_name', 'sol', 'camera_name'],
         meta={'support_column': 'photos'},
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
         tags=['loop'],
         post_hook=[
+            "delete from {{ ref('photo_sightings') }} where is_withdrawn",
             "delete from {{ ref('sol_outcomes') }} where status = 'withdrawn'",
             "update {{ ref('sol_outcomes') }} set is_pending = false where is_pending",
         ],
     )
 }}
 
--- The last model that reads pending outcomes: its post-hooks close them.
+-- The last model that reads pending outcomes and withdrawn sightings: its post-hooks close them.
 
 with
 
@@ -26,20 +31,26 @@ touched as (
 
 ),
 
-photos as (
+images as (
 
-    select photo.*
-    from {{ ref('fact_photos') }} as photo
+    select distinct sightings.image_id
+    from {{ ref('photo_sightings') }} as sightings
     inner join touched
-        on photo.source = touched.source and photo.rover_name = touched.rover_name and photo.sol = touched.sol
+        on
+            sightings.source = touched.source
+            and sightings.rover_name = touched.rover_name
+            and sightings.sol = touched.sol
 
 ),
 
-{% else %}
+-- Where a picture of a touched sol is now, and where it was: it may have moved.
+affected as (
 
-photos as (
-
-    select * from {{ ref('fact_photos') }}
+    select sightings.rover_name, sightings.sol
+    from {{ ref('photo_sightings') }} as sightings
+    inner join images on sightings.image_id = images.image_id
+    union
+    select rover_name, sol from touched
 
 ),
 
@@ -48,18 +59,20 @@ photos as (
 counted as (
 
     select
-        source,
-        rover_name,
-        sol,
-        camera_name,
-        max(camera_key)::varchar as camera_key,
-        count_if(is_listed)::integer as photos,
-        count_if(not is_listed)::integer as unlisted_photos,
-        count_if(is_listed and is_thumbnail)::integer as thumbnails,
-        min(iff(is_listed, utc, null))::timestamp_ntz as first_taken_at,
-        max(iff(is_listed, utc, null))::timestamp_ntz as last_taken_at
-    from photos
-    group by source, rover_name, sol, camera_name
+        photo.rover_name,
+        photo.sol,
+        photo.camera_name,
+        max(photo.camera_key)::varchar as camera_key,
+        count_if(photo.is_listed)::integer as photos,
+        count_if(not photo.is_listed)::integer as unlisted_photos,
+        count_if(photo.is_listed and photo.is_thumbnail)::integer as thumbnails,
+        min(iff(photo.is_listed, photo.utc, null))::timestamp_ntz as first_taken_at,
+        max(iff(photo.is_listed, photo.utc, null))::timestamp_ntz as last_taken_at
+    from {{ ref('fact_photos') }} as photo
+    {%- if is_incremental() %}
+    inner join affected on photo.rover_name = affected.rover_name and photo.sol = affected.sol
+    {%- endif %}
+    group by photo.rover_name, photo.sol, photo.camera_name
 
 )
 
@@ -70,7 +83,6 @@ select * from counted
 union all
 
 select
-    former.source,
     former.rover_name,
     former.sol,
     former.camera_name,
@@ -81,12 +93,10 @@ select
     former.first_taken_at,
     former.last_taken_at
 from {{ this }} as former
-inner join touched
-    on former.source = touched.source and former.rover_name = touched.rover_name and former.sol = touched.sol
+inner join affected on former.rover_name = affected.rover_name and former.sol = affected.sol
 left join counted
     on
-        former.source = counted.source
-        and former.rover_name = counted.rover_name
+        former.rover_name = counted.rover_name
         and former.sol = counted.sol
         and former.camera_name = counted.camera_name
 where counted.sol is null

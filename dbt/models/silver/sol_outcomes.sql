@@ -36,11 +36,11 @@ latest as (
     select
         {{ attempt_columns('outcome.value') }},
         true as is_latest_attempt,
-        outcome.value:status::varchar in ('complete', 'mismatch') as is_whole,
+        coalesce(outcome.value:status::varchar in ('complete', 'mismatch'), false) as is_whole,
         outcome.index as place
     from {{ responses }},
         lateral flatten(input => responses.sols) as outcome
-    qualify row_number() over (partition by responses.object_key, outcome.value:sol::integer order by outcome.index desc) = 1
+    qualify row_number() over (partition by responses.object_key, {{ whole_number("outcome.value:sol") }} order by outcome.index desc) = 1
 
 ),
 
@@ -92,7 +92,9 @@ outcomes as (
         requested_at,
         ingested_at
     from attempts
-    qualify row_number() over (partition by object_key, sol, attempt order by is_latest_attempt desc, place desc) = 1
+    qualify
+        row_number() over (partition by object_key, sol, attempt order by is_latest_attempt desc, place desc) = 1
+        and sol is not null
 
 )
 

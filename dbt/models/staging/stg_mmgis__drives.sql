@@ -9,7 +9,7 @@ select
     coalesce({{ whole_number("feature.value:properties:sol") }}, {{ whole_number("feature.value:properties:SOL") }}) as sol,
     nullif(coalesce(feature.value:properties:fromRMC::varchar, feature.value:properties:fromrmc::varchar), '') as from_rmc,
     nullif(coalesce(feature.value:properties:toRMC::varchar, feature.value:properties:tormc::varchar), '') as to_rmc,
-    coalesce(try_to_double(feature.value:properties:length::varchar), try_to_double(feature.value:properties:Length::varchar)) as length_m,
+    coalesce({{ finite_number("feature.value:properties:length") }}, {{ finite_number("feature.value:properties:Length") }}) as length_m,
     coalesce({{ whole_number("feature.value:properties:SCLK_START") }}, {{ whole_number("feature.value:properties:sclk_start") }}) as sclk_start,
     coalesce({{ whole_number("feature.value:properties:SCLK_END") }}, {{ whole_number("feature.value:properties:sclk_end") }}) as sclk_end,
     feature.value:geometry:type::varchar as geometry_type,

@@ -1,30 +1,6 @@
--- FLATTEN stands over a subquery, never over a CTE: an engine that keeps CTEs as tables would join the array back by value.
--- The latest object is chosen on narrow columns, so that old manifests are never taken apart.
+-- The promise: no other source's manifest changes it.
 
-select
-    responses.object_key::varchar as object_key,
-    responses.etag::varchar as etag,
-    responses.load_id::varchar as load_id,
-    responses.trace_id::varchar as trace_id,
-    responses.source::varchar as source,
-    responses.rover_name::varchar as rover_name,
-    manifest.value:status::varchar as rover_status,
-    try_to_date(manifest.value:landing_date::varchar) as landing_date,
-    try_to_date(manifest.value:launch_date::varchar) as launch_date,
-    {{ whole_number("manifest.value:max_sol") }} as max_sol,
-    try_to_date(manifest.value:max_date::varchar) as max_date,
-    {{ whole_number("manifest.value:total_photos") }} as total_photos,
-    manifest.value:photos as sols,
-    responses.ingestion_date::timestamp_ntz as ingested_at
-from
-    (
-        select response.*
-        from {{ source('bronze', 'raw_manifest_response') }} as response
-        inner join (
-            select object_key, loaded_at
-            from {{ source('bronze', 'raw_manifest_response') }}
-            qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
-        ) as latest
-            on response.object_key = latest.object_key and response.loaded_at = latest.loaded_at
-    ) as responses,
-    lateral flatten(input => responses.manifests) as manifest
+select manifests.*
+from {{ ref('stg_sources__manifests') }} as manifests
+inner join {{ ref('source_in_charge') }} as charge
+    on manifests.rover_name = charge.rover_name and manifests.source = charge.source

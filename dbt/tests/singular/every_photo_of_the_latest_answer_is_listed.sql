@@ -15,7 +15,7 @@ answers as (
 listed as (
 
     select source, rover_name, sol, sum(photos)::integer as photos
-    from {{ ref('sol_cameras') }}
+    from {{ ref('source_sol_cameras') }}
     group by source, rover_name, sol
 
 )

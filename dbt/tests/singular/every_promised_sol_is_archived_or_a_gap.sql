@@ -1,26 +1,23 @@
--- Promised sols = sols that agree + gaps, per rover and in photos: nothing is neither.
+-- Promised sols = sols whose promise is kept + gaps, and what is kept is in the archive: nothing is neither.
 
 select
-    rover_name,
-    sols_promised,
-    gaps,
-    photos_promised
-from (
-    select
-        promised.rover_name,
-        count(*) as sols_promised,
-        count(gaps.sol) as gaps,
-        sum(iff(gaps.sol is null, promised.promised_photos, 0)) as photos_promised,
-        sum(iff(gaps.sol is null, coalesce(archived.photos, 0), 0)) as photos_archived
-    from {{ ref('stg_nasa__manifest_sols') }} as promised
-    left join {{ ref('ingestion_planning') }} as gaps
-        on promised.rover_name = gaps.rover_name and promised.sol = gaps.sol
-    left join (
-        select source, rover_name, sol, sum(photos) as photos
-        from {{ ref('sol_cameras') }}
-        group by source, rover_name, sol
-    ) as archived
-        on promised.source = archived.source and promised.rover_name = archived.rover_name and promised.sol = archived.sol
-    group by promised.rover_name
-) as rovers
-where photos_promised <> photos_archived
+    promises.rover_name,
+    promises.sol,
+    promises.is_kept,
+    gaps.status,
+    promises.promised_photos,
+    listed.photos
+from {{ ref('sol_promises') }} as promises
+left join {{ ref('ingestion_planning') }} as gaps on promises.rover_name = gaps.rover_name and promises.sol = gaps.sol
+left join (
+    select source, rover_name, sol, sum(photos) as photos
+    from {{ ref('source_sol_cameras') }}
+    group by source, rover_name, sol
+) as listed
+    on
+        promises.archived_source = listed.source
+        and promises.rover_name = listed.rover_name
+        and promises.sol = listed.sol
+where
+    promises.is_kept = (gaps.sol is not null)
+    or (promises.is_kept and coalesce(listed.photos, 0) <> promises.promised_photos)

@@ -128,14 +128,3 @@ def _errors(doing: str) -> Iterator[None]:
 def placeholders(count: int) -> str:
     """Return ``(?, ?, ...)`` for so many values."""
     return f"({', '.join('?' * count)})"
-
-
-def missing_tables(warehouse: Warehouse, schema: str, names: Sequence[str]) -> list[str]:
-    """Return those of the names that are no table of the schema; raises JobError."""
-    found = warehouse.run(
-        f"select TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = ? "
-        f"and TABLE_NAME in {placeholders(len(names))}",
-        (schema, *names),
-    )
-    present = {str(row[0]).upper() for row in found}
-    return [name for name in names if name.upper() not in present]

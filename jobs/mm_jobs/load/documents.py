@@ -84,6 +84,9 @@ def read(key: str, etag: str, body: bytes, now: datetime | None = None) -> Loada
     for name, type_ in table.scalars:
         if name not in GIVEN:
             _check_scalar(document, name.lower(), type_, now or datetime.now(UTC))
+    for name, type_ in table.optional:
+        if type_ != "variant" and document.get(name.lower()) is not None:
+            _check_scalar(document, name.lower(), type_, now or datetime.now(UTC))
     if document["rover_name"].lower() != parsed.rover:
         raise NotOurs("BadDocument", f"rover_name is {document['rover_name']!r} under the key of {parsed.rover}")
     for name in table.arrays:
@@ -98,7 +101,7 @@ class _Item(TypedDict, total=False):
 
 
 def _outline(table: BronzeTable) -> msgspec.json.Decoder[dict[str, Any]]:
-    scalars = {name.lower(): Any for name, _ in table.scalars}
+    scalars = {name.lower(): Any for name, type_ in (*table.scalars, *table.optional) if type_ != "variant"}
     arrays = {name.lower(): list[dict[str, Any]] if name == "SOLS" else list[_Item] for name in table.arrays}
     fields: Any = TypedDict(table.name, {**scalars, **arrays}, total=False)  # type: ignore[misc]
     return msgspec.json.Decoder(fields)

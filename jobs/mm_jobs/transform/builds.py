@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from mm_contracts.bronze import BUILDS, TABLES
+from mm_contracts.bronze import BUILDS, CHARGES, TABLES
 
 from mm_jobs.common.warehouse import Warehouse, placeholders
 from mm_jobs.load.documents import naive_utc
 
 Parts = Mapping[str, str]
-"""A hash by part: each bronze table, ``PROJECT`` (the models), ``SETTINGS`` (what they are compiled with) and
-``RELATIONS`` (what is there of them); with ``TESTS``, how their tests went."""
+"""A hash by part: each bronze table of objects, the hand-overs, ``PROJECT`` (the models), ``SETTINGS`` (what they are
+compiled with) and ``RELATIONS`` (what is there of them); with ``TESTS``, how their tests went."""
 
 PROJECT: Final = "PROJECT"
 SETTINGS: Final = "SETTINGS"
@@ -36,7 +36,12 @@ from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA in ('SILVER', 'GOLD')
 
 def _contents() -> str:
     content = _HASH.format("OBJECT_KEY || ' ' || ETAG")
-    return " union all ".join(f"select '{table.name}', {content} from {table.qualified}" for table in TABLES.values())
+    charges = _HASH.format("CHARGE_ID::varchar")
+    charge = f" union all select '{CHARGES.partition('.')[2]}', {charges} from {CHARGES}"
+    return (
+        " union all ".join(f"select '{table.name}', {content} from {table.qualified}" for table in TABLES.values())
+        + charge
+    )
 
 
 @dataclass(frozen=True, slots=True)

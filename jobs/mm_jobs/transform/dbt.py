@@ -175,9 +175,11 @@ class Dbt:
         """Return a hash of the models: the project's files and dbt's version.
 
         The tables' columns need no look: every model's contract, and so every column, stands in the files. dbt itself
-        is not imported for it: a run that has nothing to build does without it.
+        is not imported for it: a run that has nothing to build does without it. The order of the sources belongs to it:
+        it decides whose word a picture's row is, and rows that were made by another order are not what this one makes.
         """
-        return fingerprint(self._project, metadata.version("dbt-core"))
+        order = json.dumps(self._variables.get("source_order", {}), sort_keys=True)
+        return fingerprint(self._project, metadata.version("dbt-core"), order)
 
     def settings_fingerprint(self) -> str:
         """Return a hash of what the models are compiled with: the variables and the database."""

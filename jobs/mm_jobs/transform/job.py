@@ -6,10 +6,10 @@ models whose bronze tables have changed are built, and only what hangs on them i
 """
 
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
 from mm_contracts.batch import TransformSpec
@@ -21,6 +21,7 @@ from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import schema
 from mm_jobs.load.ledger import Ledger
 from mm_jobs.transform import builds
+from mm_jobs.transform.charging import STALE_AFTER, Charging
 from mm_jobs.transform.dbt import Dbt, DbtProblem, NodeResult, failures
 from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.planner import Budget, Summary
@@ -91,11 +92,19 @@ class Run:
         log: Log,
         docs: Docs | None = None,
         clock: Clock | None = None,
+        order: Mapping[str, Sequence[str]] | None = None,
+        stale_after: timedelta = STALE_AFTER,
     ) -> None:
-        """``docs`` is renewed at the end if it is due; ``clock`` goes on counting where the caller began."""
+        """``docs`` is renewed at the end if it is due; ``clock`` goes on counting where the caller began.
+
+        ``order`` names the sources of each rover, best first, and ``stale_after`` the age of a newest manifest beyond
+        which its source hands over to the next; without an order nothing is decided.
+        """
         self._spec, self._dbt, self._warehouse = spec, dbt, warehouse
         self._budget_of, self._log, self._docs = budget_of, log, docs
         self._clock = clock or Clock()
+        self._order, self._stale_after = order or {}, stale_after
+        self._charging: Charging | None = None
         self._details: dict[str, Any] = {"models": 0, "tests": 0, "seconds": self._clock.seconds}
 
     def run(self) -> dict[str, Any]:
@@ -108,6 +117,7 @@ class Run:
         with self._clock.step("look"):
             schema.ensure(self._warehouse)
             self._require_whole_bronze()
+            self._hand_over()
             present = builds.present(self._warehouse, self._dbt.fingerprint(), self._dbt.settings_fingerprint())
             last = builds.last(self._warehouse)
         due, sound = builds.due(last, present), builds.is_sound(last)
@@ -119,6 +129,15 @@ class Run:
         else:
             self._build(due, sound, present)
         return {"details": self._details}
+
+    def _hand_over(self) -> None:
+        """Decide who is in charge, before it is seen what has to be built: another promise makes other tables."""
+        if self._order:
+            self._charging = Charging(self._warehouse, self._order, self._stale_after)
+            if handed := self._charging.hand_over(self._log):
+                self._details["handed_over"] = [
+                    f"{one.rover}: {one.former} -> {one.source} ({one.reason})" for one in handed
+                ]
 
     def _require_whole_bronze(self) -> None:
         # Built on a table that was lost, silver would let go of all its photos, and each would be asked for again.
@@ -174,7 +193,8 @@ class Run:
             summary, schedule_ids = schedule_gaps(
                 self._warehouse, places(self._spec.covered), self._budget_of, self._spec.trace_id, self._log
             )
-        self._details |= _told(summary, schedule_ids)
+            look_at = self._charging.ask(self._spec.trace_id, self._log) if self._charging else None
+        self._details |= _told(summary, schedule_ids, look_at)
 
     def _renew_docs(self) -> None:
         if self._docs is not None:
@@ -199,9 +219,10 @@ class Run:
         raise JobError(ExitCode.OTHER, reason, message, counts={"details": self._details | {"failed": names[:20]}})
 
 
-def _told(summary: Summary, schedule_ids: list[str]) -> dict[str, Any]:
+def _told(summary: Summary, schedule_ids: list[str], look_at: datetime | None) -> dict[str, Any]:
     # TIMESTAMP_NTZ comes without a zone; all times of the warehouse are UTC.
-    due_at = None if summary.next_due_at is None else rfc3339(summary.next_due_at.replace(tzinfo=UTC))
+    next_at = min((at for at in (summary.next_due_at, look_at) if at is not None), default=None)
+    due_at = None if next_at is None else rfc3339(next_at.replace(tzinfo=UTC))
     return {
         "gaps": summary.total,
         "gaps_due": summary.due,

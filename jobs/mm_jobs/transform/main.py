@@ -18,7 +18,8 @@ from mm_jobs.common.env import number, optional
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
-from mm_jobs.transform.budgets import read_budgets
+from mm_jobs.transform.budgets import budgets, read_sources, source_order
+from mm_jobs.transform.charging import STALE_AFTER
 from mm_jobs.transform.dbt import Dbt
 from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.job import Clock, Run
@@ -38,7 +39,8 @@ environment:
   MARS_PLANNING_BACKOFF_MAX_SECONDS  longest wait between two attempts (default 86400)
   MARS_PLANNING_LEASE_SECONDS        a scheduled gap without an outcome is asked for again after this (default 3600)
   MARS_PLANNING_MAX_PHOTOS           promised photos of one schedule, about (default 50000)
-  MARS_SOURCES_FILE                  the configured sources: a schedule asks for an hour of what its source allows
+  MARS_SOURCES_FILE                  the configured sources: their order, and what a schedule may ask of each
+  MARS_SOURCE_STALE_SECONDS          age of a newest manifest at which its source hands over (default 86400)
   MARS_DOCS_INTERVAL_SECONDS         how old the page that describes the models may become (default 0: none is made)
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD (or SNOWFLAKE_PRIVATE_KEY_PATH), SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded one
@@ -66,10 +68,13 @@ def main() -> None:
 def _run(log: Log) -> dict[str, Any]:
     spec = _spec()
     log.bind(run_id=spec.run_id, trace_id=spec.trace_id)
-    variables = {name: int(number(env, default)) for name, (env, default) in _VARIABLES.items()}
+    variables: dict[str, object] = {name: int(number(env, default)) for name, (env, default) in _VARIABLES.items()}
+    sources = read_sources(Path(optional("MARS_SOURCES_FILE", "/etc/martian-moments/sources.json")))
+    order = variables["source_order"] = source_order(sources)
+    stale_after = timedelta(seconds=number("MARS_SOURCE_STALE_SECONDS", STALE_AFTER.total_seconds()))
     interval = timedelta(seconds=number("MARS_DOCS_INTERVAL_SECONDS", 0))
     most = Budget(photos=int(number("MARS_PLANNING_MAX_PHOTOS", MOST_PHOTOS)))
-    budget_of = read_budgets(Path(optional("MARS_SOURCES_FILE", "/etc/martian-moments/sources.json")), most)
+    budget_of = budgets(sources, most)
     docs = Docs(Bucket(), interval, log) if interval else None
     work = Path(tempfile.mkdtemp(prefix="dbt-"))
     database = optional("SNOWFLAKE_DATABASE", "MARS")
@@ -80,7 +85,7 @@ def _run(log: Log) -> dict[str, Any]:
         with clock.step("connect"):
             warehouse = Warehouse(query_tag=tag)
         with warehouse:
-            return Run(spec, dbt, warehouse, budget_of, log, docs, clock).run()
+            return Run(spec, dbt, warehouse, budget_of, log, docs, clock, order, stale_after).run()
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -31,13 +31,13 @@ _RECORD: Final = f"""
 merge into {SCHEDULES} t
 using (
   select
-    f.value:rover::varchar as ROVER_NAME, f.value:sol::integer as SOL, f.value:attempt::integer as ATTEMPT,
-    f.value:reason::varchar as REASON
+    f.value:rover::varchar as ROVER_NAME, try_cast(f.value:sol::varchar as integer) as SOL,
+    try_cast(f.value:attempt::varchar as integer) as ATTEMPT, f.value:reason::varchar as REASON
   from (select parse_json(?) as GAPS) g, lateral flatten(input => g.GAPS) f
 ) s
 on t.SCHEDULE_ID = ? and t.ROVER_NAME = s.ROVER_NAME and t.SOL = s.SOL
-when not matched then insert (SCHEDULE_ID, DATASET, ROVER_NAME, SOL, ATTEMPT, REASON, SCHEDULED_AT)
-values (?, ?, s.ROVER_NAME, s.SOL, s.ATTEMPT, s.REASON, ?)
+when not matched then insert (SCHEDULE_ID, DATASET, ROVER_NAME, SOL, ATTEMPT, REASON, SCHEDULED_AT, SOURCE)
+values (?, ?, s.ROVER_NAME, s.SOL, s.ATTEMPT, s.REASON, ?, ?)
 """
 
 
@@ -117,4 +117,4 @@ def _record(warehouse: Warehouse, schedule: PlannedSchedule, at: str) -> None:
         {"rover": gap.rover, "sol": gap.sol, "attempt": gap.attempts + 1, "reason": gap.reason or gap.status}
         for gap in schedule.gaps
     ]
-    warehouse.run(_RECORD, (json.dumps(gaps), schedule.schedule_id, schedule.schedule_id, PHOTOS, at))
+    warehouse.run(_RECORD, (json.dumps(gaps), schedule.schedule_id, schedule.schedule_id, PHOTOS, at, schedule.source))

@@ -2,7 +2,7 @@
 
 import pytest
 from mm_cli import setup
-from mm_cli.setup_bucket import DEFAULT_ARN, EVENTS, NOTIFICATION_ID, merged, notifications
+from mm_cli.setup_bucket import DEFAULT_ARN, EVENTS, RELEASE, merged, notifications
 from mm_cli.setup_topics import TopicSettings, TopicWork, wanted_topics, work_to_do
 from mm_contracts.topics import DLQ_ROOM, TOPICS, dead_letter_topic
 
@@ -63,6 +63,33 @@ def test_notifications_of_others_are_kept() -> None:
     assert after == {"QueueConfigurations": [theirs, *notifications(DEFAULT_ARN)], "TopicConfigurations": topics}
 
 
+def test_notifications_of_others_on_the_same_target_are_kept() -> None:
+    theirs = {
+        "Id": "theirs",
+        "QueueArn": DEFAULT_ARN,
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}},
+    }
+    after = merged({"QueueConfigurations": [theirs]}, DEFAULT_ARN)
+    assert after == {"QueueConfigurations": [theirs, *notifications(DEFAULT_ARN)]}
+    assert merged(after, DEFAULT_ARN) is None
+
+
+def test_each_release_keeps_its_own_notifications() -> None:
+    second_arn = "arn:minio:sqs::SECOND:kafka"
+    both = merged({"QueueConfigurations": notifications(DEFAULT_ARN)}, second_arn, "second")
+    assert both == {"QueueConfigurations": [*notifications(DEFAULT_ARN), *notifications(second_arn, "second")]}
+    assert merged(both, second_arn, "second") is None
+    assert merged(both, DEFAULT_ARN) is None
+    # The first moves to another target: the second's stay as they are.
+    moved = merged(both, "arn:minio:sqs::NEW:kafka")
+    assert moved is not None
+    assert moved["QueueConfigurations"] == [
+        *notifications(second_arn, "second"),
+        *notifications("arn:minio:sqs::NEW:kafka"),
+    ]
+
+
 def test_our_notifications_are_set_once() -> None:
     ours = notifications(DEFAULT_ARN)
     assert merged({"QueueConfigurations": ours}, DEFAULT_ARN) is None
@@ -78,7 +105,7 @@ def test_our_notifications_are_set_once() -> None:
 
 def test_our_notifications_follow_their_target_events_and_prefixes() -> None:
     ours = notifications(DEFAULT_ARN)
-    of_all_objects = {"Id": NOTIFICATION_ID, "QueueArn": DEFAULT_ARN, "Events": EVENTS}
+    of_all_objects = {"Id": RELEASE, "QueueArn": DEFAULT_ARN, "Events": EVENTS}
     elsewhere = [one | {"QueueArn": "arn:minio:sqs::OLD:kafka"} for one in ours]
     narrow = [one | {"Events": ["s3:ObjectCreated:Put"]} for one in ours]
     for old in ([of_all_objects], elsewhere, narrow, ours[:2]):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mm_contracts.bronze import TABLES
+from mm_contracts.bronze import TABLES, all_tables
 from mm_jobs.load.documents import Loadable
 
 DDL = re.compile(r"(?i)^(create|drop|alter|truncate|grant)\b")
@@ -33,8 +33,9 @@ class Recorder:
         if match := re.match(r"put file://(\S+) @(\S+)", sql):
             path = Path(match[1])
             self.staged[f"{match[2]}/{path.name}"] = path.read_bytes()
-        if "INFORMATION_SCHEMA.TABLES" in sql:
-            return [(name,) for name in self._present]
+        if "INFORMATION_SCHEMA.COLUMNS" in sql:
+            tables = all_tables()
+            return [(name, column) for name in self._present for column, _ in tables[name]]
         return []
 
     @contextlib.contextmanager

@@ -125,11 +125,14 @@ def _part(*numbers: int, dataset: str = "photos") -> Part:
 def test_the_copy_spells_out_columns_files_and_options() -> None:
     assert copy_statement(STAGE, _part(1, 2, dataset="coordinates")) == (
         "copy into BRONZE.RAW_COORDINATE_RESPONSE (OBJECT_KEY, ETAG, LOAD_ID, LOADED_AT, FILENAME, ROVER_NAME, SOURCE, "
-        "PLAN, BATCH, ATTEMPT, TRACE_ID, INGESTION_DATE, COORDINATE_COUNT, COORDINATES) "
+        "PLAN, BATCH, ATTEMPT, TRACE_ID, INGESTION_DATE, COORDINATE_COUNT, COORDINATES, "
+        "SOURCE_KIND, REQUESTS, BUDGET, LAYERS, PLACES, SET_ASIDE) "
         "from (select METADATA$FILENAME, trim(METADATA$FILE_CONTENT_KEY, '\"'), 'load-1', "
         "'2026-01-02 03:04:05.000000'::timestamp_ntz, $1:filename::varchar, $1:rover_name::varchar, "
         "$1:source::varchar, $1:plan::varchar, $1:batch::integer, $1:attempt::integer, $1:trace_id::varchar, "
-        "$1:ingestion_date::timestamp_ntz, $1:coordinate_count::integer, $1:coordinates from @MARS.BRONZE.ARCHIVE) "
+        "$1:ingestion_date::timestamp_ntz, $1:coordinate_count::integer, $1:coordinates, "
+        "$1:source_kind::varchar, $1:requests::integer, $1:budget, $1:layers, $1:places, $1:set_aside "
+        "from @MARS.BRONZE.ARCHIVE) "
         "files = ('coordinates/key-1', 'coordinates/key-2') "
         "file_format = (type = json) on_error = abort_statement force = true purge = false"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mm_contracts.batch import LoadSpec, ObjectRef
-from mm_contracts.bronze import BUILDS, LEDGER, SCHEDULES, TABLES, all_tables, create_statements
+from mm_contracts.bronze import BUILDS, CHARGES, LEDGER, SCHEDULES, TABLES, all_tables, create_statements
 from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, PhotosDocument
 from mm_contracts.messages import LoadedObject, parse_load_complete
 from mm_contracts.reasons import ExitCode, Reason
@@ -180,7 +180,7 @@ def test_every_field_of_a_document_has_a_column() -> None:
     documents = {"photos": PhotosDocument, "manifests": ManifestsDocument, "coordinates": CoordinatesDocument}
     for dataset, document in documents.items():
         columns = {name.lower() for name, _ in TABLES[dataset].columns}
-        assert columns - {"object_key", "etag", "load_id", "loaded_at"} == document.__required_keys__
+        assert columns - {"object_key", "etag", "load_id", "loaded_at"} == set(document.__annotations__)
 
 
 def _ref(key: str, etag: str) -> ObjectRef:
@@ -215,13 +215,14 @@ def test_a_copy_names_every_column_and_its_path() -> None:
     assert statement.startswith("copy into BRONZE.RAW_COORDINATE_RESPONSE (OBJECT_KEY, ETAG,")
     assert "$1:object_key::varchar, $1:etag::varchar, $1:load_id::varchar, $1:loaded_at::timestamp_ntz" in statement
     assert "$1:doc.ingestion_date::timestamp_ntz" in statement
-    assert "$1:doc.coordinates from @BRONZE.LOAD_FILES/load-1-ab/raw.ndjson)" in statement
+    assert "$1:doc.coordinates, $1:doc.source_kind::varchar, " in statement
+    assert "$1:doc.set_aside from @BRONZE.LOAD_FILES/load-1-ab/raw.ndjson)" in statement
 
 
 def test_ledgers_outlive_what_can_be_loaded_again() -> None:
     statements = create_statements(all_tables(), transient=True)
     lasting = [text for text in statements if text.startswith("create table")]
-    assert {text.split("(")[0].split()[-1] for text in lasting} == {LEDGER, SCHEDULES, BUILDS}
+    assert {text.split("(")[0].split()[-1] for text in lasting} == {LEDGER, SCHEDULES, BUILDS, CHARGES}
     assert all("if not exists" in text for text in statements if text.startswith("create"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from mm_contracts.batch import CoveredSols
 from mm_contracts.messages import parse_schedule, schedule_message
 from mm_jobs.common.env import SettingsError
-from mm_jobs.transform.budgets import read_budgets
+from mm_jobs.transform.budgets import budgets, read_sources
 from mm_jobs.transform.planner import NEWEST_PRIORITY, Budget, Gap, PlannedSchedule, Summary, schedule_id, summarize
 from mm_jobs.transform.planner import plan as plan_with
 from mm_jobs.transform.planning import places
@@ -142,11 +142,11 @@ def test_a_schedule_asks_for_an_hour_of_what_its_source_allows(tmp_path: Path) -
         '{"default": "nasa", "sources": {"nasa": {"baseUrl": "https://nasa.example", "requestsPerHour": 1000},'
         ' "vista": {"baseUrl": "https://vista.example", "pageSize": 100}}}'
     )
-    budget_of = read_budgets(path, Budget(photos=9))
+    budget_of = budgets(read_sources(path), Budget(photos=9))
     assert budget_of("nasa") == Budget(photos=9, requests=1000)
     assert budget_of("vista") == Budget(photos=9, page_size=100)
     assert budget_of("gone") == Budget(photos=9)
-    assert read_budgets(tmp_path / "none.json", Budget())("nasa") == Budget()
+    assert budgets(read_sources(tmp_path / "none.json"), Budget())("nasa") == Budget()
     path.write_text("{}")
     with pytest.raises(SettingsError, match="cannot read the configured sources"):
-        read_budgets(path, Budget())
+        read_sources(path)

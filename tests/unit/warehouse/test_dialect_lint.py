@@ -27,7 +27,7 @@ BROKEN = {
     "WIDTH_BUCKET": "select width_bucket(x, 0, 10, 5) from t",
     "AS_TYPE": "select as_integer(v:a) from t",
     "PARSE_URL": "select parse_url(u):host from t",
-    "DAY OF YEAR FORMAT": "select to_timestamp_ntz(x, 'YYYY-DDDTHH24:MI:SS') from t",
+    "DAY OF YEAR FORMAT": "select try_to_timestamp_ntz(x, 'YYYY-DDDTHH24:MI:SS') from t",
     "FRACTIONAL DATEADD": "select dateadd(second, 1.5, ts) from t",
     "POSITIONAL COLUMN": "select $2 from values (1, 'a')",
     "MATCH_BY_COLUMN_NAME": "copy into t from @s match_by_column_name = case_insensitive",
@@ -36,6 +36,7 @@ BROKEN = {
     "EXTERNAL STAGE": "create stage if not exists s url = 's3://mars/' storage_integration = i",
     "WRITE_PANDAS": "select write_pandas(1)",
     "STREAM OR TASK": "create or replace stream s on table t",
+    "HARD CAST": "select v:a.b[0].c::integer from t",
     "TIME ZONE TYPE": "select ts::timestamp_tz from t",
 }
 
@@ -43,7 +44,9 @@ ALLOWED = """
 -- order by all, hash(x): a comment
 {# {{ swap with }} #}
 select md5(a), sha2(a, 256), f.value:geometry.type::string, f.index, t.sequence, typeof(v), $1:path::int,
-    dateadd(second, 2, ts), dateadd('day', -1, d), to_date(x, 'YYYY-MM-DD'), at, match_by_column_name,
+    $1:doc.path::int,
+    try_cast(v:a::varchar as integer), try_to_number(v:a::varchar), count(*)::integer, v:a::varchar,
+    dateadd(second, 2, ts), dateadd('day', -1, d), try_to_date(x, 'YYYY-MM-DD'), at, match_by_column_name,
     metadata$filename, metadata$file_content_key, url,
     ts::timestamp_ntz,    current_timestamp()::timestamp_ntz, column1, as_of, hashed, x.hash
 from {{ ref('t') }}, lateral flatten(input => v, outer => true) f /* connect by */
@@ -59,6 +62,17 @@ def test_every_rule_has_an_example() -> None:
 def test_rule_finds_its_construct(name: str) -> None:
     found = [f.rule.name for f in check_text(BROKEN[name].upper(), Path("x.sql"))]
     assert found == [name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select v:a::integer", "select f.value::date", "select {{ entry }}:received_photos::integer",
+        "select f.value[0]::double", "select to_number(x)", "select to_timestamp_ntz(x)", "select v:a :: boolean",
+    ],
+)  # fmt: skip
+def test_a_cast_of_what_comes_from_outside_is_found_in_every_spelling(text: str) -> None:
+    assert [finding.rule.name for finding in check_text(text, Path("x.sql"))] == ["HARD CAST"]
 
 
 def test_allowed_sql_has_no_findings() -> None:

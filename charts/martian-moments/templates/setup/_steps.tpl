@@ -52,6 +52,7 @@ args:
   - --arn=arn:minio:sqs::MARS:kafka
   {{- else if .Values.minio.external.notificationArn }}
   - --arn={{ .Values.minio.external.notificationArn }}
+  - --release={{ .Release.Name }}
   {{- else }}
   - --no-notification
   {{- end }}
