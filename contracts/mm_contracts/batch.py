@@ -87,3 +87,14 @@ class Termination(Wire):
     requests: int = 0
     failed_sols: dict[str, str] = Field(default_factory=dict)
     details: dict[str, Any] = Field(default_factory=dict)
+
+
+class TransformDetails(Wire):
+    """What a dbt run says in ``details`` that decides about the next one."""
+
+    gaps_held: int = 0
+    """Gaps that are due and were left alone, because live plans have them in hand."""
+    next_due_at: str | None = None
+    """When the next gap is due (RFC 3339, UTC), by the clock of the pod that says so."""
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """Time of each step."""

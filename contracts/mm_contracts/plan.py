@@ -15,6 +15,8 @@ PLURAL: Final = "ingestionplans"
 KIND: Final = "IngestionPlan"
 SHORT_NAME: Final = "iplan"
 
+LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
+"""The release that a plan, Job or pod belongs to. A plan without it belongs to the release that takes such plans."""
 LABEL_PLAN: Final = f"{GROUP}/plan"
 LABEL_KIND: Final = f"{GROUP}/kind"
 LABEL_BATCH: Final = f"{GROUP}/batch"
@@ -170,11 +172,13 @@ class Condition(Camel):
 
 
 class DroppedSols(Camel):
-    """Sols of this plan that another live plan covers already; for manifests and coordinates ``sols`` is empty."""
+    """Sols of this plan that another live plan had in hand already; for manifests and coordinates ``sols`` is empty."""
 
     rover: str
     sols: str
     plan: str
+    ended: Literal["", "Fetched", "Returned"] = ""
+    """What came of them: the other plan fetched them, or did not and they are this one's again. Empty: it goes on."""
 
 
 class PlanStatus(Camel):
@@ -189,6 +193,12 @@ class PlanStatus(Camel):
     """Indexes of succeeded batches, written as sol texts are: ``0-12,15``."""
     failed_batches: str = ""
     """Indexes of batches that failed for good, written likewise; ``records`` tells of the latest of them."""
+    refusals: dict[str, int] = Field(default_factory=dict)
+    """By rover: batches that the source refused for good since one of that rover succeeded."""
+    untried: int = 0
+    """Failed batches that were not tried, because the source refuses."""
+    first_attempt: int = 1
+    """Attempt with which a fresh batch begins: more than 1 after a retry by hand."""
     retry_token: str = ""
     """The last handled value of the annotation ``martian-moments.io/retry-now``."""
     progress: str = ""

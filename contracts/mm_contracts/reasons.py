@@ -40,6 +40,8 @@ class Reason(StrEnum):
     EVICTED = "Evicted"
     NODE_LOST = "NodeLost"
     QUOTA = "Quota"
+    REFUSED = "Refused"
+    SIDECAR = "SidecarKeepsPod"
     CRASHED = "Crashed"
     UNKNOWN = "Unknown"
 

@@ -1,32 +1,49 @@
-"""The source gate over HTTP, and its memory: a ConfigMap, so that a closed source stays closed over a restart."""
+"""The source gate over HTTP, and its memory: a ConfigMap, so that a closed source stays closed over a restart.
+
+It is used from one event loop only, which serves nothing else but probes and metrics: a Job's request is answered
+within milliseconds whatever the operator is busy with.
+"""
 
 import asyncio
+import itertools
 import json
 import logging
+import secrets
 import time
+from collections import deque
 from typing import Final
 
 from aiohttp import web
-from mm_contracts.gate import Closure
+from mm_contracts.gate import Closure, PermitRequest
 from mm_contracts.sources import Sources
 from pydantic import ValidationError
 
 from mm_operator import metrics
-from mm_operator.core.gate import SourceGate
+from mm_operator.core.gate import CONCURRENCY, Limits, Permit, SourceGate
 from mm_operator.kube import ApiError, Kube
 
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS: Final = 30.0
 """Between two saves of the request counts; a closure is saved at once."""
+WAIT_SECONDS: Final = 3.0
+"""A request waits so long for another one's end; a client gives up after five."""
+LEASE_MORE: Final = 15.0
+"""Seconds that a permit is held beyond the source's own time limit: reading an answer takes time, too."""
 
 
 class Gatekeeper:
     """All sources' gates."""
 
-    def __init__(self, kube: Kube, sources: Sources, config_map: str) -> None:
-        self._kube, self._sources, self._config_map = kube, sources, config_map
+    def __init__(self, kube: Kube, sources: Sources, config_map: str, labels: dict[str, str] | None = None) -> None:
+        self._kube, self._config_map, self._labels = kube, config_map, labels or {}
         self._gates = {name: SourceGate(name) for name in sources.sources}
+        self._limits = {
+            name: Limits(source.requests_per_hour, source.max_concurrency, source.timeout_seconds + LEASE_MORE)
+            for name, source in sources.sources.items()
+        }
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {name: deque() for name in sources.sources}
+        self._leases = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count(1))
         self._saved = ""
         self._save_now = asyncio.Event()
 
@@ -34,13 +51,9 @@ class Gatekeeper:
         """Return the routes of ``mm_contracts.gate``."""
         return [
             web.post("/v1/sources/{name}/permits", self._permit),
+            web.delete("/v1/sources/{name}/permits/{lease}", self._give_back),
             web.post("/v1/sources/{name}/closures", self._close),
         ]
-
-    def closed(self) -> dict[str, float]:
-        """Return the seconds for which sources stay closed, where they are."""
-        now = time.time()
-        return {name: gate.closed_until - now for name, gate in self._gates.items() if gate.closed_until > now}
 
     def _gate(self, request: web.Request) -> SourceGate:
         name = request.match_info["name"]
@@ -51,12 +64,52 @@ class Gatekeeper:
 
     async def _permit(self, request: web.Request) -> web.Response:
         gate = self._gate(request)
-        permit = gate.permit(time.time(), self._sources.sources[gate.name].requests_per_hour)
+        try:
+            asked = PermitRequest.model_validate_json(await request.read() or b"{}")
+        except ValidationError as error:
+            raise web.HTTPBadRequest(text=f"not a request for a permit: {error.errors()[0]['msg']}\n") from None
+        lease = next(self._leases) if asked.lease else None
+        permit = await self._in_turn(gate, lease)
         metrics.PERMITS.labels(gate.name, "granted" if permit.granted else permit.reason).inc()
         if permit.granted:
-            return web.json_response({"granted": True})
+            return web.json_response({"granted": True} | ({"lease": lease} if lease else {}))
         headers = {"Retry-After": str(permit.retry_after)}
         return web.json_response({"granted": False, "reason": permit.reason}, status=429, headers=headers)
+
+    async def _in_turn(self, gate: SourceGate, lease: str | None) -> Permit:
+        """Return the gate's answer; where as many requests are under way as may be, after a wait for one's end."""
+        limits, waiting, loop = self._limits[gate.name], self._waiting[gate.name], asyncio.get_running_loop()
+        until = loop.time() + WAIT_SECONDS
+        if not (lease and waiting):
+            permit = gate.permit(time.time(), limits, lease)
+            if permit.reason != CONCURRENCY:
+                return permit
+        while (left := until - loop.time()) > 0:
+            turn: asyncio.Future[None] = loop.create_future()
+            waiting.append(turn)
+            try:
+                # Permits that nobody gives back end by time alone.
+                await asyncio.wait_for(turn, min(left, 0.5))
+            except TimeoutError:
+                pass
+            finally:
+                if turn in waiting:
+                    waiting.remove(turn)
+            permit = gate.permit(time.time(), limits, lease)
+            if permit.reason != CONCURRENCY:
+                return permit
+        return Permit(False, 1, CONCURRENCY)
+
+    async def _give_back(self, request: web.Request) -> web.Response:
+        gate = self._gate(request)
+        if gate.give_back(request.match_info["lease"]):
+            waiting = self._waiting[gate.name]
+            while waiting:
+                turn = waiting.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    break
+        return web.Response(status=204)
 
     async def _close(self, request: web.Request) -> web.Response:
         gate = self._gate(request)
@@ -81,12 +134,35 @@ class Gatekeeper:
             raise
         for name in self._gates:
             try:
-                self._gates[name] = SourceGate.load(name, json.loads(data.get(f"{name}.json") or "null"))
+                saved = SourceGate.load(name, json.loads(data.get(f"{name}.json") or "null"), time.time())
             except ValueError:
                 log.warning("the saved state of source %s cannot be read: it counts as open", name)
+                continue
+            # Permits that were given meanwhile count, too.
+            saved.leases = self._gates[name].leases
+            saved.minutes.extend(self._gates[name].minutes)
+            self._gates[name] = saved
 
     async def run(self) -> None:
-        """Save for ever, where something has changed."""
+        """Take up what was saved, then save for ever where something has changed, and once more at the end."""
+        pause = 1.0
+        while True:
+            try:
+                await self.load()
+                break
+            except ApiError as error:
+                log.warning("the source gate's state cannot be read yet: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 15.0)
+        try:
+            await self._save_for_ever()
+        finally:
+            try:
+                await asyncio.wait_for(self.save(), 1)
+            except (ApiError, TimeoutError):
+                pass
+
+    async def _save_for_ever(self) -> None:
         while True:
             try:
                 await asyncio.wait_for(self._save_now.wait(), SAVE_SECONDS)
@@ -110,7 +186,10 @@ class Gatekeeper:
         idle = all(not gate.minutes and not gate.closed_until for gate in self._gates.values())
         if text == self._saved or (idle and not self._saved):
             return
-        metadata = {"name": self._config_map, "labels": {"app.kubernetes.io/managed-by": "martian-moments-operator"}}
+        metadata = {
+            "name": self._config_map,
+            "labels": {"app.kubernetes.io/managed-by": "martian-moments-operator", **self._labels},
+        }
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
         _, fresh = await self._kube.create("configmaps", body)
         if not fresh:

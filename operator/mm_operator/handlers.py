@@ -13,14 +13,14 @@ from typing import Any
 import kopf
 from mm_contracts.plan import GROUP, PLURAL, VERSION
 
-from mm_operator.store import SELECTORS, Kind
+from mm_operator.store import Kind, selectors
 
 log = logging.getLogger(__name__)
 
 Told = Callable[[Kind, str | None, dict[str, Any]], None]
 
 
-def operator_settings() -> kopf.OperatorSettings:
+def operator_settings(instance: str = "") -> kopf.OperatorSettings:
     """Return kopf's settings: no scanning, no posting, no peering, and watches that cannot die quietly."""
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
@@ -34,9 +34,10 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.queueing.exit_timeout = 0.5
-    settings.watching.label_selectors[(GROUP, VERSION, PLURAL)] = SELECTORS["plans"]
-    settings.watching.label_selectors[("batch", "v1", "jobs")] = SELECTORS["jobs"]
-    settings.watching.label_selectors[("", "v1", "pods")] = SELECTORS["pods"]
+    wanted = selectors(instance)
+    settings.watching.label_selectors[(GROUP, VERSION, PLURAL)] = wanted["plans"]
+    settings.watching.label_selectors[("batch", "v1", "jobs")] = wanted["jobs"]
+    settings.watching.label_selectors[("", "v1", "pods")] = wanted["pods"]
     return settings
 
 
@@ -69,8 +70,8 @@ def registry(told: Told) -> kopf.OperatorRegistry:
 class Watches:
     """kopf in its thread."""
 
-    def __init__(self, namespace: str, told: Told, ended: Callable[[], None]) -> None:
-        self._namespace, self._told, self._ended = namespace, told, ended
+    def __init__(self, namespace: str, instance: str, told: Told, ended: Callable[[], None]) -> None:
+        self._namespace, self._instance, self._told, self._ended = namespace, instance, told, ended
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
 
@@ -92,7 +93,7 @@ class Watches:
             asyncio.run(
                 kopf.operator(
                     registry=registry(self._told),
-                    settings=operator_settings(),
+                    settings=operator_settings(self._instance),
                     standalone=True,
                     namespaces=[self._namespace],
                     stop_flag=self._stop,

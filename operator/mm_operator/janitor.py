@@ -7,14 +7,15 @@ from typing import Final
 
 from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED
 
-from mm_operator.core.ledger import indexes
-from mm_operator.core.observe import Job
-from mm_operator.core.reduce import expired
+from mm_operator.core.decide import expired
+from mm_operator.core.indexes import Indexes
+from mm_operator.core.observe import Job, settle
+from mm_operator.core.plan_view import read_status
 from mm_operator.core.retention import deletable_ingest, deletable_others
 from mm_operator.core.settings import OperatorSettings
+from mm_operator.core.split import MAX_BATCHES
 from mm_operator.kube import PAGE, ApiError, Kube
-from mm_operator.plans import read_status
-from mm_operator.store import Store
+from mm_operator.store import Store, is_ours
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,12 @@ class Janitor:
     async def clear_jobs(self) -> None:
         """Delete ended Jobs that are old enough and recorded. Raises ApiError."""
         now = datetime.now(UTC)
-        names = deletable_ingest(self._store.jobs("ingest"), self._recorded(), self._settings, now)
-        names += deletable_others(self._store.jobs("load", "sweep", "transform"), self._settings, now)
+        ingest = [settle(job, now)[0] for job in self._store.jobs("ingest")]
+        others = [settle(job, now)[0] for job in self._store.jobs("load", "sweep", "transform")]
+        names = deletable_ingest(ingest, _Recorded(self._store), self._settings, now)
+        names += deletable_others(others, self._settings, now)
         for name in names:
             await self._kube.delete("jobs", name, self._store.job_uid(name))
-
-    def _recorded(self) -> "_Recorded":
-        return _Recorded(self._store)
 
     async def clear_plans(self) -> None:
         """Delete finished plans past their ``ttlAfterFinished``; reopen those with a new retry token."""
@@ -61,6 +61,8 @@ class Janitor:
         while True:
             page = await self._kube.call("GET", "plans", query=query)
             for body in page.get("items") or ():
+                if not is_ours(body, self._settings.instance, self._settings.plans_without_instance):
+                    continue
                 metadata, status = body["metadata"], read_status(body)
                 name = metadata["name"]
                 token = (metadata.get("annotations") or {}).get(ANNOTATION_RETRY, "")
@@ -78,11 +80,12 @@ class _Recorded:
     """Whether an ended Job's result is in its plan's status; a finished or deleted plan needs none of its Jobs."""
 
     def __init__(self, store: Store) -> None:
-        self._ended: dict[str, tuple[str, set[int], dict[int, int]]] = {}
+        self._ended: dict[str, tuple[str, Indexes, dict[int, int]]] = {}
         for body in store.plans():
             status = read_status(body)
-            ended = indexes(status.done) | indexes(status.failed_batches)
+            done, failed = (Indexes.parse(text, MAX_BATCHES) for text in (status.done, status.failed_batches))
             tried = {r.batch: r.attempts - (r.state == "Active") for r in status.records}
+            ended = Indexes(done.bits | failed.bits)
             self._ended[body["metadata"]["name"]] = (body["metadata"]["uid"], ended, tried)
 
     def __call__(self, job: Job) -> bool:

@@ -17,6 +17,7 @@ from mm_contracts.plan import GROUP, PLURAL, VERSION
 
 TIMEOUT: Final = (3.0, 15.0)
 """Seconds to connect and to wait for an answer."""
+THREADS: Final = 16
 PAGE: Final = 500
 MERGE_PATCH: Final = "application/merge-patch+json"
 
@@ -34,8 +35,18 @@ class ApiError(Exception):
 
     @property
     def refused_for_good(self) -> bool:
-        """Whether the object itself is at fault, so that the same request never succeeds."""
-        return self.status in (400, 413, 422)
+        """Whether the object itself is at fault, by its form or by a rule of the cluster: it never succeeds."""
+        return self.status in (400, 413, 422) or (self.status == 403 and "denied" in self.message)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the API understood and said no, for good or for now; not that it is busy, away, or met a conflict."""
+        return self.status in (400, 403, 404, 413, 422)
+
+    @property
+    def quota(self) -> bool:
+        """Whether a ResourceQuota has no room, which passes."""
+        return self.status == 403 and "exceeded quota" in self.message
 
 
 def _error(error: kubernetes.client.ApiException) -> ApiError:
@@ -56,11 +67,11 @@ class Kube:
         else:
             kubernetes.config.load_kube_config()
         configuration = kubernetes.client.Configuration.get_default_copy()
-        configuration.connection_pool_maxsize = 6
+        configuration.connection_pool_maxsize = THREADS
         configuration.retries = urllib3.Retry(total=0)
         self.namespace = namespace
         self._client = kubernetes.client.ApiClient(configuration)
-        self._threads = ThreadPoolExecutor(6, thread_name_prefix="kube")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kube")
 
     def close(self) -> None:
         """Give up waiting calls and end the threads."""

@@ -17,10 +17,16 @@ MESSAGES: Final = Counter(
 DEAD_LETTERS: Final = Counter(
     "mars_dead_letters", "Messages put on a dead-letter topic, by reason.", ["topic", "reason"], registry=REGISTRY
 )
-RECONCILES: Final = Histogram(
-    "mars_reconcile_seconds", "Time of one look at one plan.", registry=REGISTRY, buckets=(0.005, 0.02, 0.1, 0.5, 2, 10)
+PASS_SECONDS: Final = Histogram(
+    "mars_pass_seconds",
+    "Time of one pass over the plans that something has changed for.",
+    registry=REGISTRY,
+    buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10),
 )
-RECONCILE_ERRORS: Final = Counter("mars_reconcile_errors", "Looks at a plan that failed.", registry=REGISTRY)
+RECONCILE_ERRORS: Final = Counter(
+    "mars_reconcile_errors", "Decisions about a plan that could not be made or carried out.", registry=REGISTRY
+)
+QUEUED: Final = Gauge("mars_queued_plans", "Plans that wait for a slot and hold none.", registry=REGISTRY)
 JOBS_STARTED: Final = Counter("mars_jobs_started", "Jobs created, by kind.", ["kind"], registry=REGISTRY)
 JOBS_ENDED: Final = Counter(
     "mars_jobs_ended",

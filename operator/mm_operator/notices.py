@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mm_operator.core.jobs import digest
-from mm_operator.core.ledger import Notice
+from mm_operator.core.progress import Notice
 from mm_operator.core.times import format_time
 from mm_operator.kube import ApiError, Kube
 

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any, Final
 
-from mm_contracts.plan import parse_duration
+from aiohttp import web
+from mm_contracts.plan import LABEL_INSTANCE, parse_duration
 from mm_contracts.sources import Sources
 from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING
 
@@ -15,20 +17,19 @@ from mm_operator.controller import Controller
 from mm_operator.core.jobs import owner_reference
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.deadletters import DeadLetters
-from mm_operator.flights import Flights
 from mm_operator.gatekeeper import Gatekeeper
 from mm_operator.handlers import Watches
 from mm_operator.health import Health
 from mm_operator.intake import Intake
 from mm_operator.janitor import Janitor
+from mm_operator.job_line import Surroundings
 from mm_operator.kube import ApiError, Kube
 from mm_operator.loads import Loads
 from mm_operator.observer import Observer
-from mm_operator.plans import read_status
 from mm_operator.schedules import Schedules
-from mm_operator.store import SELECTORS, Kind, Store
+from mm_operator.store import Kind, Store, selectors
 from mm_operator.transforms import Transforms
-from mm_operator.web import serve
+from mm_operator.web import WebThread, serve
 
 log = logging.getLogger(__name__)
 
@@ -53,30 +54,35 @@ class Operator:
         self._owners: list[dict[str, Any]] = []
         self._health = Health()
         self._kube = Kube(settings.namespace)
-        self._store = Store()
+        self._store = Store(settings.instance, settings.plans_without_instance, changed=self._changed)
         self._controller = Controller(self._kube, self._store, settings, sources, self._health)
-        self._gate = Gatekeeper(self._kube, sources, settings.gate_config_map)
-        self._observer = Observer(self._store, self._controller.enqueue, self._controller.forget, self._work_changed)
+        labels = {LABEL_INSTANCE: settings.instance} if settings.instance else {}
+        self._gate = Gatekeeper(self._kube, sources, settings.gate_config_map, labels)
+        self._observer = Observer(self._store)
         self._janitor = Janitor(self._kube, self._store, settings)
         dead_letters = DeadLetters(kafka)
         self._intake = Intake(kafka, dead_letters, self._health)
-        done = self._intake.done
-        flights = Flights(self._kube, self._store, self._owners, "load", "sweep")
-        self._loads = Loads(
-            flights, settings, dead_letters, done, self._work_changed, lambda: self._controller.busy, self._health
+        around = Surroundings(
+            self._kube,
+            self._store,
+            settings,
+            self._owners,
+            dead_letters,
+            self._intake.done,
+            lambda: self._controller.busy,
+            self._health,
         )
-        flights = Flights(self._kube, self._store, self._owners, "transform")
-        self._transforms = Transforms(
-            flights, settings, dead_letters, done, self._busy, self._controller.covered, self._health
-        )
-        self._schedules = Schedules(self._kube, settings, dead_letters, self._owners, done)
-        self._watches = Watches(settings.namespace, self._told, self._watches_ended)
+        self._loads = Loads(around, self._wake_lines)
+        self._transforms = Transforms(replace(around, busy=self._busy), self._controller.covered)
+        self._schedules = Schedules(self._kube, settings, dead_letters, self._owners, self._intake.done, self._store)
+        self._watches = Watches(settings.namespace, settings.instance, self._on_event, self._watches_ended)
 
     async def run(self, port: int) -> None:
         """Work until told to stop. Raises PartEnded."""
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self._stopped.set)
-        web = await serve(port, self._health, self._refresh_metrics, self._gate.routes())
+        server = WebThread(lambda: self._listen(port), self._gate.run, self._web_ended)
+        server.start()
         tasks: list[asyncio.Task[None]] = []
         try:
             if await self._until_stopped(self._first_look()):
@@ -84,13 +90,16 @@ class Operator:
                 await self._stopped.wait()
         finally:
             await self._shut_down(tasks)
-            await web.cleanup()
+            await asyncio.to_thread(server.stop, GRACE_SECONDS)
+            self._kube.close()
         if self._failed:
             raise PartEnded(self._failed)
 
+    async def _listen(self, port: int) -> web.AppRunner:
+        return await serve(port, self._health, self._refresh_metrics, self._gate.routes())
+
     def _start(self) -> list[Awaitable[None]]:
         self._watches.start()
-        self._controller.enqueue_all()
         self._loads.request_sweep("the operator has started", parse_duration(self._settings.sweep_after_start))
         handlers = {
             SCHEDULING: self._schedules.handle,
@@ -99,7 +108,6 @@ class Operator:
         }
         parts = [
             self._controller.run(),
-            self._gate.run(),
             self._janitor.run(),
             self._loads.run(),
             self._transforms.run(),
@@ -125,7 +133,6 @@ class Operator:
         pause = 1.0
         while True:
             try:
-                await self._gate.load()
                 await self._sync()
                 break
             except ApiError as error:
@@ -135,9 +142,9 @@ class Operator:
         await self._find_owner()
 
     async def _sync(self) -> None:
-        kinds: tuple[Kind, ...] = ("plans", "pods", "jobs")
-        for kind in kinds:
-            bodies, version = await self._kube.list(kind, SELECTORS[kind])
+        # Pods before Jobs before plans: what is decided about a plan leans on its Jobs, and on their pods.
+        for kind, selector in reversed(selectors(self._settings.instance).items()):
+            bodies, version = await self._kube.list(kind, selector)
             kept_up = self._observer.listed(kind, bodies, version)
             if self._health.ready:
                 self._health.broken(f"watch of {kind}", None if kept_up else "it has not told what the API lists")
@@ -152,18 +159,17 @@ class Operator:
                 log.warning("the cluster cannot be listed: %s", error)
                 continue
             self._health.beat("comparison with the API")
-            self._controller.enqueue_all()
 
     async def _find_owner(self) -> None:
-        name = self._settings.owner_deployment
+        name = self._settings.owner_config_map
         if not name:
             return
         try:
-            body = await self._kube.call("GET", "deployments", name)
+            body = await self._kube.call("GET", "configmaps", name)
         except ApiError as error:
             log.warning("Jobs and plans get no owner, an uninstall will leave them: %s", error)
             return
-        self._owners.append(owner_reference("apps/v1", "Deployment", name, body["metadata"]["uid"]))
+        self._owners.append(owner_reference("v1", "ConfigMap", name, body["metadata"]["uid"]))
 
     async def _vital(self, part: Awaitable[None]) -> None:
         try:
@@ -184,13 +190,26 @@ class Operator:
         if topic == OBJECT_EVENTS:
             self._loads.request_sweep("Kafka was away")
 
-    def _told(self, kind: Kind, event: str | None, body: dict[str, Any]) -> None:
+    def _on_event(self, kind: Kind, event: str | None, body: dict[str, Any]) -> None:
         self._loop.call_soon_threadsafe(self._observer.watched, kind, event, body)
 
+    def _changed(self, kind: Kind, name: str, gone: bool) -> None:
+        self._controller.changed(kind, name, gone)
+        if kind == "jobs":
+            self._wake_lines()
+
+    def _web_ended(self) -> None:
+        self._part_ended("the web server has ended")
+
     def _watches_ended(self) -> None:
+        self._part_ended("the watches have ended")
+
+    def _part_ended(self, sentence: str) -> None:
+        """Note from another thread that a part has ended by itself."""
+
         def note() -> None:
             if not self._stopped.is_set():
-                self._failed = "the watches have ended"
+                self._failed = sentence
                 self._stopped.set()
 
         try:
@@ -198,20 +217,16 @@ class Operator:
         except RuntimeError:
             pass  # The loop has been closed: we are ending anyway.
 
-    def _work_changed(self) -> None:
+    def _wake_lines(self) -> None:
         self._loads.wake()
         self._transforms.wake()
 
     def _refresh_metrics(self) -> None:
         for kind, size in self._store.sizes().items():
             metrics.OBJECTS.labels(kind).set(size)
-        totals = dict.fromkeys(("active", "succeeded", "failed", "waiting"), 0)
-        for body in self._store.plans():
-            counts = read_status(body).batches
-            for state in totals:
-                totals[state] += getattr(counts, state)
-        for state, count in totals.items():
+        for state, count in self._controller.batch_counts().items():
             metrics.BATCHES.labels(state).set(count)
+        metrics.QUEUED.set(len(self._controller.queue()))
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
         log.info("stopping")
@@ -221,11 +236,6 @@ class Operator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        try:
-            await asyncio.wait_for(self._gate.save(), 1)
-        except (ApiError, TimeoutError):
-            pass
         until = self._loop.time() + GRACE_SECONDS
         await asyncio.to_thread(self._intake.join, lambda: until - self._loop.time())
         await asyncio.to_thread(self._watches.join, until - self._loop.time())
-        self._kube.close()

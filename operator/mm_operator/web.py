@@ -1,12 +1,17 @@
-"""The operator's HTTP port: probes, metrics and the source gate."""
+"""The operator's HTTP port: probes, metrics and the source gate, in a thread and an event loop of their own."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 from prometheus_client import generate_latest
 
 from mm_operator.health import Health
 from mm_operator.metrics import REGISTRY
+
+log = logging.getLogger(__name__)
 
 
 async def serve(
@@ -39,3 +44,60 @@ async def serve(
     await runner.setup()
     await web.TCPSite(runner, None, port).start()
     return runner
+
+
+class WebThread:
+    """Serves in a thread: what it answers waits for nothing that the operator's own event loop does."""
+
+    def __init__(
+        self,
+        start: Callable[[], Awaitable[web.AppRunner]],
+        work: Callable[[], Awaitable[None]],
+        ended: Callable[[], None],
+    ) -> None:
+        """Take what starts to listen, what is to be done beside for ever, and whom to tell of an end by itself."""
+        self._start, self._work, self._ended = start, work, ended
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen. Raises OSError where that cannot be."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, seconds: float) -> None:
+        """Stop listening, and wait for that no longer than so."""
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            if self._ready.is_set():
+                log.exception("the web server failed")
+                self._ended()
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        runner = await self._start()
+        work = asyncio.ensure_future(self._work())
+        stop = asyncio.ensure_future(self._stop.wait())
+        self._ready.set()
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            work.cancel()
+            stop.cancel()
+            await asyncio.gather(work, stop, return_exceptions=True)
+            await runner.cleanup()

@@ -176,13 +176,16 @@ class SourceClient:
         if time.monotonic() > self._until:
             message = "the Job has run for long: what came is kept, and the next attempt asks for the rest"
             raise SourceFailure(Reason.DEADLINE, message, retry_after=1.0)
-        self._gate.wait()
         conditions = {}
         if known is not None and known.etag:
             conditions["If-None-Match"] = known.etag
         if known is not None and known.last_modified:
             conditions["If-Modified-Since"] = known.last_modified
-        answer = self._fetch(url, conditions)
+        permit = self._gate.wait()
+        try:
+            answer = self._fetch(url, conditions)
+        finally:
+            self._gate.give_back(permit)
         if answer.status == 304 and known is not None and conditions:
             return known
         try:

@@ -6,8 +6,8 @@ from typing import Final
 
 JITTER: Final = 0.2
 """Share of a delay that jitter may add: what failed together does not come back together."""
-LONGEST_ASKED: Final = timedelta(hours=24)
-"""A source's own word is believed up to this."""
+LONGEST: Final = timedelta(hours=24)
+"""No wait is longer, whatever a plan or a source asks for."""
 
 
 def fraction(*cause: object) -> float:
@@ -17,28 +17,29 @@ def fraction(*cause: object) -> float:
 
 
 def delay_seconds(failures: int, base: float, longest: float) -> float:
-    """Return ``base * 2^(failures - 1)`` seconds, at most ``longest``; 0 where nothing has failed yet."""
+    """Return ``base * 2^(failures - 1)`` seconds, at most ``longest`` and a day; 0 where nothing has failed yet."""
     if failures < 1:
         return 0.0
-    return min(longest, base * 2.0 ** min(failures - 1, 62))
+    return min(longest, LONGEST.total_seconds(), base * 2.0 ** min(failures - 1, 62))
 
 
 def next_attempt(
-    failed_at: datetime, failures: int, base: float, longest: float, cause: str, asked: datetime | None = None
+    failed_at: datetime, failures: int, base: float, longest: float, cause: str, asked_seconds: float = 0.0
 ) -> datetime:
     """Return when the next try may start.
 
     Args:
         failed_at: when the last try ended.
-        failures: failures that count so far, at least 1.
+        failures: failures in a row so far, at least 1.
         base: seconds before the first retry.
         longest: most seconds between two tries, before jitter.
         cause: what failed, for the jitter.
-        asked: a time that the source itself asked to wait for; it takes the place of the back-off, with jitter on top.
+        asked_seconds: how long the source itself asked to wait. A longer back-off holds all the same: a source that
+            says "in one second" to everybody each time is not asked each second.
     """
-    if asked is not None:
-        wait = min(max(asked - failed_at, timedelta()), LONGEST_ASKED)
-        spread = min(max(wait.total_seconds() * JITTER, 1.0), 30.0)
-        return failed_at + wait + timedelta(seconds=spread * fraction(cause, failures))
-    wait_seconds = delay_seconds(failures, base, longest)
-    return failed_at + timedelta(seconds=wait_seconds * (1 + JITTER * fraction(cause, failures)))
+    wait = delay_seconds(failures, base, longest)
+    spread = wait * JITTER
+    if asked_seconds > wait:
+        wait = min(asked_seconds, LONGEST.total_seconds())
+        spread = min(max(wait * JITTER, 1.0), 30.0)
+    return failed_at + timedelta(seconds=wait + spread * fraction(cause, failures))

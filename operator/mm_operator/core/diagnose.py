@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from mm_contracts.batch import Termination
@@ -13,8 +13,8 @@ from mm_operator.core.times import parse_time
 
 MESSAGE_LIMIT: Final = 300
 LOG_TAIL_LIMIT: Final = 2048
-NO_POD_AFTER: Final = 30.0
-"""Seconds after which a Job without a pod is worth a word."""
+NO_POD_AFTER: Final = timedelta(seconds=30)
+"""After so long a Job without a pod is worth a word."""
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
@@ -43,6 +43,8 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.EVICTED: "The node ran short of memory or disk: give the Job requests that match what it uses.",
     Reason.NODE_LOST: "Nothing to do: it is tried again on another node.",
     Reason.QUOTA: "Raise the namespace's ResourceQuota, or lower parallelism.",
+    Reason.REFUSED: "Look at the rule that the message names: it forbids a Job of this form in this namespace.",
+    Reason.SIDECAR: "Have the proxy end with the Job, or leave it out (pod.annotations): until then each takes longer.",
     Reason.CRASHED: "Look at the last log lines.",
     Reason.SOL_NOT_PROMISED: "Nothing to do: the rover's manifest has no such sol.",
     Reason.PHOTO_COUNT_MISMATCH: "Nothing to do: it is recorded, and looked at again with back-off.",
@@ -66,7 +68,8 @@ class Diagnosis:
     message: str
     retryable: bool = True
     counts: bool = True
-    retry_at: datetime | None = None
+    wait_seconds: float = 0.0
+    """How long the source itself asked to wait, from its answer on."""
     stuck: bool = False
 
     @property
@@ -100,7 +103,7 @@ def _short(text: str) -> str:
     return flat if len(flat) <= MESSAGE_LIMIT else flat[: MESSAGE_LIMIT - 1] + "…"
 
 
-def _from_termination(termination: Termination, exit_code: int | None) -> Diagnosis:
+def _from_termination(termination: Termination, exit_code: int | None, ended_at: datetime | None) -> Diagnosis:
     code = ExitCode(exit_code) if exit_code in set(ExitCode) else ExitCode.OTHER
     fallback = _EXIT_REASONS.get(code, Reason.CRASHED)
     known = {str(reason) for reason in Reason}
@@ -110,15 +113,23 @@ def _from_termination(termination: Termination, exit_code: int | None) -> Diagno
         _short(termination.message or f"the Job ended with exit code {exit_code}"),
         retryable=RETRYABLE[code],
         counts=reason is not Reason.RATE_LIMITED,
-        retry_at=parse_time(termination.retry_at),
+        wait_seconds=_wait_seconds(termination, ended_at),
     )
+
+
+def _wait_seconds(termination: Termination, ended_at: datetime | None) -> float:
+    """Return how long to wait, from two times of the node's clock: the one to try again at, and the pod's end."""
+    retry_at = parse_time(termination.retry_at)
+    if retry_at is None or ended_at is None:
+        return 0.0
+    return max(0.0, (retry_at - ended_at).total_seconds())
 
 
 def _from_pod(pod: Pod) -> Diagnosis | None:
     if pod.exit_reason == "OOMKilled":
         return Diagnosis(Reason.OOM_KILLED, "The container used more memory than its limit and was killed.")
     if pod.termination is not None and pod.termination.status == "failed":
-        return _from_termination(pod.termination, pod.exit_code)
+        return _from_termination(pod.termination, pod.exit_code, pod.finished_at)
     if pod.reason == "Evicted" or pod.disruption == "TerminationByKubelet":
         return Diagnosis(Reason.EVICTED, _short(pod.message or "The node evicted the pod."))
     if pod.reason == "NodeLost" or pod.disruption in ("DeletionByPodGC", "DeletionByTaintManager"):
@@ -152,6 +163,8 @@ def diagnose_failed(job: Job, before: Reason | None = None) -> Diagnosis:
         before: what kept it from getting on while it ran, if anything: a deadline takes its pods, and with them the
             better reason.
     """
+    if job.lost:
+        return Diagnosis(Reason.NODE_LOST, "The pod's node does not answer: the pod cannot end.", counts=False)
     for pod in job.pods:
         if found := _from_pod(pod):
             return found
@@ -175,9 +188,12 @@ def diagnose_active(job: Job, now: datetime) -> Diagnosis | None:
     if job.suspended:
         return None
     for pod in job.pods[:1]:
+        if pod.kept_by:
+            return Diagnosis(
+                Reason.SIDECAR, f"The work has ended, but the container {pod.kept_by} goes on and keeps the pod."
+            )
         return None if pod.phase == "Running" else _waiting(pod)
-    since = job.started_at or job.created_at
-    if since and (now - since).total_seconds() > NO_POD_AFTER:
+    if job.seen_at and now >= job.seen_at + NO_POD_AFTER:
         return Diagnosis(
             Reason.QUOTA,
             f"The Job has no pod yet: a quota or an admission rule refuses it. See: kubectl describe job {job.name}",
@@ -186,5 +202,17 @@ def diagnose_active(job: Job, now: datetime) -> Diagnosis | None:
 
 
 def stuck_since(job: Job) -> datetime | None:
-    """Return since when a Job's newest pod exists: what is stuck for long enough is given up."""
-    return job.pods[0].created_at if job.pods else None
+    """Return since when a Job's newest pod cannot start: what is stuck for long enough is given up."""
+    return job.pods[0].since if job.pods and job.pods[0].situation[2] else None
+
+
+def next_diagnosis(job: Job, stuck_after: float, now: datetime) -> datetime | None:
+    """Return when time alone changes what ``diagnose_active`` says of a Job, or makes it one to be given up."""
+    if job.suspended or job.state != "active":
+        return None
+    since = stuck_since(job)
+    times = [
+        job.seen_at + NO_POD_AFTER if job.seen_at and not job.pods else None,
+        since + timedelta(seconds=stuck_after) if since else None,
+    ]
+    return min((t for t in times if t is not None and t > now), default=None)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from mm_contracts.batch import TransformDetails
 from mm_contracts.plan import parse_duration
 from mm_contracts.reasons import Reason
+from pydantic import ValidationError
 
 from mm_operator.core.backoff import next_attempt
 from mm_operator.core.observe import Job
@@ -62,14 +64,28 @@ def completed(job: Job) -> bool:
     return job.kind == "transform" and job.state == "failed" and end is not None and end.reason == Reason.TEST_FAILED
 
 
+def transform_details(job: Job) -> TransformDetails:
+    """Return what a dbt run said of itself; of one that said nothing that can be read, nothing."""
+    try:
+        return TransformDetails.model_validate(job.termination.details if job.termination else {})
+    except ValidationError:
+        return TransformDetails()
+
+
 def _ended(job: Job) -> datetime | None:
+    """Return when a Job ended by the clock that ``created_at`` is of."""
     return job.finished_at or job.created_at
+
+
+def _seen_to_end(job: Job) -> datetime | None:
+    """Return when a Job ended by the operator's clock."""
+    return job.ended_at or _ended(job)
 
 
 def failures_since_success(jobs: Iterable[Job]) -> tuple[int, datetime | None, str]:
     """Return (failures after the last completed Job, when the last of them ended, its name)."""
     count, last, name = 0, None, ""
-    ended = [(when, job) for job in jobs if job.state != "active" and (when := _ended(job)) is not None]
+    ended = [(when, job) for job in jobs if job.state != "active" and (when := _seen_to_end(job)) is not None]
     for when, job in sorted(ended, key=lambda pair: (pair[0], pair[1].name)):
         if completed(job):
             count, last, name = 0, None, ""
@@ -156,8 +172,13 @@ def _sweep_wanted_at(jobs: Sequence[Job], sweeps: Sweeps, settings: OperatorSett
     swept_at, requested_at = last_sweep(jobs, sweeps.last_at), sweeps.requested_at
     if requested_at is not None and (swept_at is None or requested_at > swept_at):
         return requested_at
-    failed = [end for job in jobs if job.state == "failed" and (end := _ended(job)) is not None]
-    lost = [end for end in failed if swept_at is None or end > swept_at]
+    failed = [job for job in jobs if job.state == "failed" and _ended(job) is not None]
+    lost = [
+        seen
+        for job in failed
+        if swept_at is None or (_ended(job) or swept_at) > swept_at
+        if (seen := _seen_to_end(job))
+    ]
     if lost:
         return min(lost)
     return (swept_at or sweeps.started_at) + timedelta(seconds=parse_duration(settings.sweep_interval))
@@ -170,7 +191,7 @@ def decide_transform(
     busy: bool,
     started_at: datetime,
     settings: OperatorSettings,
-    let_go: bool = False,
+    released: bool = False,
 ) -> Decision:
     """Return whether a dbt run starts now: one at a time, events folded.
 
@@ -184,7 +205,7 @@ def decide_transform(
         busy: whether ingest or load work is still under way.
         started_at: when this process started, for the interval where no run is known.
         settings: fold window, delay, interval, back-off.
-        let_go: whether a plan has ended since the last run that had gaps in hand which that run left alone.
+        released: whether a plan has ended since the last run that had gaps in hand which that run left alone.
     """
     if any(job.state == "active" for job in jobs):
         return Decision()
@@ -202,7 +223,7 @@ def decide_transform(
             return Decision(start="transform", why="the last run was of another image")
     if timer <= now:
         return Decision(start="transform", why="a gap's next attempt is due")
-    if let_go and not busy:
+    if released and not busy:
         return Decision(start="transform", why="a plan that had due gaps in hand has ended")
     if not waiting.count or waiting.since is None:
         return Decision(wake_at=timer)
@@ -218,9 +239,12 @@ def _timer(last: Job | None, started_at: datetime, settings: OperatorSettings) -
     interval = timedelta(seconds=parse_duration(settings.transform_interval))
     if last is None:
         return started_at + interval
-    ended = _ended(last) or started_at
-    end = last.termination
-    told = parse_time(str(end.details.get("next_due_at") or "")) if end else None
+    ended = _seen_to_end(last) or started_at
+    told = parse_time(transform_details(last).next_due_at)
+    if told is None:
+        return ended + interval
+    # The pod's word, as a time from the pod's end: both are of one clock, which need not be ours.
+    pod_ended = next((pod.finished_at for pod in last.pods if pod.finished_at), None) or _ended(last) or ended
     # A gap that was due when the run ended should have been scheduled by it: try again, but never spin.
-    soonest = max(told, ended + timedelta(seconds=parse_duration(settings.transform_max_delay))) if told else None
-    return _earliest(soonest, ended + interval) or ended + interval
+    soonest = timedelta(seconds=parse_duration(settings.transform_max_delay))
+    return ended + min(max(told - pod_ended, soonest), interval)

@@ -12,6 +12,7 @@ from mm_contracts.plan import (
     KIND,
     LABEL_ATTEMPT,
     LABEL_BATCH,
+    LABEL_INSTANCE,
     LABEL_KIND,
     LABEL_PLAN,
     LABEL_ROVER,
@@ -21,10 +22,11 @@ from mm_contracts.plan import (
 )
 from mm_contracts.reasons import ExitCode
 
+from mm_operator.core.observe import CONTAINER
 from mm_operator.core.settings import JobKind, OperatorSettings, PodOptions
 
-CONTAINER: Final = "main"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+LOST_NODE_SECONDS: Final = 30
 TTL_SECONDS: Final = 86_400
 """The operator deletes Jobs itself once their results are recorded; this is for Jobs that nobody looks after."""
 _ENV: Final[dict[str, str]] = {
@@ -79,6 +81,17 @@ def _pod_options(settings: OperatorSettings, kind: JobKind) -> PodOptions:
     return settings.jobs.of(kind).pod or settings.pod
 
 
+def _tolerations(wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is wanted, and that a pod leaves a lost node after half a minute instead of the usual five."""
+    keys = {toleration.get("key") for toleration in wanted}
+    soon = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_SECONDS}
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        if key not in keys and None not in keys
+    ]
+    return [*(dict(toleration) for toleration in wanted), *soon]
+
+
 def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str) -> dict[str, Any]:
     template, pod = settings.jobs.of(kind), _pod_options(settings, kind)
     user = pod.run_as_user
@@ -129,7 +142,7 @@ def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str)
     optional = {
         "imagePullSecrets": settings.image_pull_secrets,
         "nodeSelector": pod.node_selector,
-        "tolerations": pod.tolerations,
+        "tolerations": _tolerations(pod.tolerations),
         "affinity": pod.affinity,
         "topologySpreadConstraints": pod.topology_spread_constraints,
         "priorityClassName": pod.priority_class_name,
@@ -153,6 +166,7 @@ def _job(
         "app.kubernetes.io/component": f"job-{kind}",
         "app.kubernetes.io/managed-by": "martian-moments-operator",
         LABEL_KIND: kind,
+        **({LABEL_INSTANCE: settings.instance} if settings.instance else {}),
         **labels,
     }
     annotations = {ANNOTATION_TRACE: trace_id}

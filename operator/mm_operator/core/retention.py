@@ -16,7 +16,8 @@ KEPT_FAILURES: Final = 10
 
 def _old(job: Job, settings: OperatorSettings, now: datetime) -> bool:
     keep = settings.keep_succeeded_jobs if job.state == "succeeded" else settings.keep_failed_jobs
-    return job.finished_at is not None and (now - job.finished_at).total_seconds() > parse_duration(keep)
+    ended = job.ended_at or job.finished_at
+    return ended is not None and (now - ended).total_seconds() > parse_duration(keep)
 
 
 def deletable_ingest(

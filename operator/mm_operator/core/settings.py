@@ -96,11 +96,20 @@ class OperatorSettings(Camel):
         pattern=r"^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$",
         description="Names of load, sweep and transform Jobs start with it.",
     )
-    owner_deployment: str = Field(
-        default="mars-operator",
+    instance: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$",
+        description="The release: all that the operator makes bears it as app.kubernetes.io/instance, and nothing of "
+        "another release is looked at. Empty: no label, and all of the namespace.",
+    )
+    plans_without_instance: bool = Field(
+        default=True, description="Whether plans that name no release are this one's. One release of a namespace may."
+    )
+    owner_config_map: str = Field(
+        default="mars-owner",
         max_length=253,
-        description="Deployment that owns load, sweep and transform Jobs and schedule-made plans, so that an "
-        "uninstall leaves nothing behind; empty is none.",
+        description="ConfigMap of the release that owns load, sweep and transform Jobs and schedule-made plans, so "
+        "that an uninstall leaves nothing behind and no upgrade takes them; empty is none.",
     )
     gate_config_map: str = Field(
         default="mars-operator-gate",

@@ -1,13 +1,13 @@
 """Plans into batches, and schedules into plans. A batch's index is a function of the spec, so it never moves."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
 from mm_contracts.messages import Schedule, Task
-from mm_contracts.plan import SOL_TEXT_LIMIT, PlanSpec, RoverSols
+from mm_contracts.plan import SOL_TEXT_LIMIT, DroppedSols, PlanSpec, RoverSols
 from mm_contracts.sols import format_sols, parse_sols
 
 from mm_operator.core.settings import PlanDefaults
@@ -49,7 +49,7 @@ def _rover_groups(rover: RoverSols, dropped: frozenset[int], max_sols: int) -> l
     return groups
 
 
-def split(spec: PlanSpec, dropped: Mapping[str, frozenset[int]] | None = None) -> tuple[Batch, ...]:
+def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = ()) -> tuple[Batch, ...]:
     """Return the batches of a plan, rovers taking turns so that none waits for another's end.
 
     An item of ``sols`` becomes one batch, or several where it holds more than ``batch.maxSols``: items are never
@@ -57,20 +57,28 @@ def split(spec: PlanSpec, dropped: Mapping[str, frozenset[int]] | None = None) -
 
     Args:
         spec: the plan's spec.
-        dropped: sols to leave out by rover. For manifests and coordinates a rover that is a key is left out.
+        dropped: what other plans had in hand when it was accepted. It is left out; what has been returned since makes
+            batches after all others, in the order of the list, so that no index moves.
 
     Raises:
         TooManyBatchesError: more than MAX_BATCHES.
     """
-    dropped = dropped or {}
+    left_out: dict[str, set[int]] = {}
+    for entry in dropped:
+        left_out.setdefault(entry.rover, set()).update(parse_sols(entry.sols) if entry.sols else ())
     per_rover: list[list[tuple[str, tuple[int, ...]]]] = []
     for rover in spec.rovers:
         if spec.dataset == "photos":
-            groups = _rover_groups(rover, dropped.get(rover.name, frozenset()), spec.batch.max_sols)
+            groups = _rover_groups(rover, frozenset(left_out.get(rover.name, ())), spec.batch.max_sols)
             per_rover.append([(rover.name, sols) for sols in groups])
-        elif rover.name not in dropped:
+        elif rover.name not in left_out:
             per_rover.append([(rover.name, ())])
     turns = [entry for turn in zip_longest(*per_rover) for entry in turn if entry is not None]
+    for back in dropped:
+        if back.ended == "Returned":
+            sols = parse_sols(back.sols) if back.sols else ()
+            size = spec.batch.max_sols
+            turns += [(back.rover, sols[at : at + size]) for at in range(0, max(1, len(sols)), size)]
     if len(turns) > MAX_BATCHES:
         raise TooManyBatchesError(
             f"the plan makes {len(turns)} batches and {MAX_BATCHES} is the limit: raise batch.maxSols, write sols as "
@@ -97,9 +105,13 @@ def _cut(tasks: Iterable[Task], max_sols: int, max_photos: int) -> list[str]:
     return items
 
 
-def plan_name(schedule: Schedule, topic: str, partition: int, offset: int) -> str:
-    """Return the plan's name: a function of ``schedule_id``, or of where the message lies if it has none."""
+def plan_name(schedule: Schedule, topic: str, partition: int, offset: int, instance: str = "") -> str:
+    """Return the plan's name: a function of ``schedule_id``, or of where the message lies if it has none.
+
+    Releases that share a namespace publish the same ids (that of the first schedule, say): each has names of its own.
+    """
     cause = f"id\x1f{schedule.schedule_id}" if schedule.schedule_id else f"at\x1f{topic}\x1f{partition}\x1f{offset}"
+    cause = f"{instance}\x1f{cause}" if instance else cause
     return f"{schedule.dataset}-{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
 
 
@@ -133,11 +145,3 @@ def plan_from_schedule(schedule: Schedule, defaults: PlanDefaults) -> PlanSpec |
         active_deadline=defaults.active_deadline,
         ttl_after_finished=defaults.ttl_after_finished,
     )
-
-
-def sols_by_rover(batches: Sequence[Batch]) -> dict[str, frozenset[int]]:
-    """Return all sols of some batches by rover; a rover without sols has the empty set."""
-    found: dict[str, set[int]] = {}
-    for batch in batches:
-        found.setdefault(batch.rover, set()).update(batch.sols)
-    return {rover: frozenset(sols) for rover, sols in found.items()}

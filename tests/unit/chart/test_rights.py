@@ -24,7 +24,7 @@ def test_the_operator_may_what_it_does(render: Callable[..., list[Object]]) -> N
     assert not [what for what in allowed if "*" in what]
     assert not [what for what in allowed if what[1] in ("secrets", "pods/exec", "serviceaccounts", "roles")]
     assert allowed["", "configmaps", "patch"] == ["mars-operator-gate"]
-    assert allowed["apps", "deployments", "get"] == ["mars-operator"]
+    assert allowed["", "configmaps", "get"] == ["mars-owner"], "what owns what it makes"
     for verb in ("get", "list", "watch", "create", "patch", "delete"):
         assert ("batch", "jobs", verb) in allowed
         assert ("martian-moments.io", "ingestionplans", verb) in allowed

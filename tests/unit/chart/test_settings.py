@@ -27,7 +27,8 @@ def _settings(objects: list[Object]) -> OperatorSettings:
 def test_the_operator_reads_its_settings(variant: list[Object]) -> None:
     settings = _settings(variant)
     assert settings.name_prefix == "mars"
-    assert settings.owner_deployment == named(variant, "Deployment", "mars-operator")["metadata"]["name"]
+    assert settings.owner_config_map == named(variant, "ConfigMap", "mars-owner")["metadata"]["name"]
+    assert settings.instance == "mars"
     assert settings.service_account_name == named(variant, "ServiceAccount", "mars-jobs")["metadata"]["name"]
     assert settings.bucket == _env(variant)["S3_BUCKET"]
     # Fields of the model that the chart leaves to their defaults are few and known.

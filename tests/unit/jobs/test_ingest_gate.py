@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from mm_contracts.gate import PermitRequest
 from mm_contracts.reasons import Reason
 from mm_jobs.common.log import Log
 from mm_jobs.ingest.failures import SourceFailure
@@ -44,6 +45,16 @@ def test_a_permit(gate: OperatorGate, source: ScriptedSource, clock: Clock) -> N
     gate.wait()
     assert [(method, path) for method, path, _, _ in source.seen] == [("POST", PERMITS)]
     assert clock.pauses == []
+
+
+def test_a_permit_is_given_back(gate: OperatorGate, source: ScriptedSource) -> None:
+    source.on(PERMITS, json_reply({"granted": True, "lease": "ab-1"}))
+    source.on(f"{PERMITS}/ab-1", Reply(204))
+    permit = gate.wait()
+    assert permit == "ab-1"
+    gate.give_back(permit)
+    assert [(method, path) for method, path, _, _ in source.seen] == [("POST", PERMITS), ("DELETE", f"{PERMITS}/ab-1")]
+    assert PermitRequest.model_validate_json(source.seen[0][3]) == PermitRequest(lease=True)
 
 
 def test_a_closed_gate_is_waited_for_with_jitter(gate: OperatorGate, source: ScriptedSource, clock: Clock) -> None:

@@ -22,10 +22,15 @@ HEROKU_GONE = Reply(404, b"<!DOCTYPE html><html><title>No such app</title></html
 class FakeGate:
     def __init__(self) -> None:
         self.waited = 0
+        self.given_back: list[str] = []
         self.closures: list[tuple[float, str]] = []
 
-    def wait(self) -> None:
+    def wait(self) -> str:
         self.waited += 1
+        return f"permit-{self.waited}"
+
+    def give_back(self, permit: str) -> None:
+        self.given_back.append(permit)
 
     def close(self, seconds: float, reason: str) -> None:
         self.closures.append((seconds, reason))
@@ -60,6 +65,7 @@ def test_a_good_answer_costs_one_permit_and_one_request(
     source.on("/photos", GOOD)
     assert client.get(f"{source.url}/photos", "photos", {"sol": 1}) == {"photos": []}
     assert (client.requests, gate.waited, source.paths()) == (1, 1, ["/photos?sol=1"])
+    assert gate.given_back == ["permit-1"]
     assert client.bytes == len(GOOD.body)
 
 
@@ -99,6 +105,7 @@ def test_what_can_pass_is_tried_again(
     source.on("/photos", fault, fault, GOOD)
     assert client.get(f"{source.url}/photos", "photos") == {"photos": []}
     assert client.requests == gate.waited == 3
+    assert gate.given_back == ["permit-1", "permit-2", "permit-3"], "also where the request fails"
     assert len(pauses) == 2
 
 

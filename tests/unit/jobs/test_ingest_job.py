@@ -384,10 +384,14 @@ class Hourly:
     def __init__(self, permits: int) -> None:
         self.left = permits
 
-    def wait(self) -> None:
+    def wait(self) -> str:
         if self.left == 0:
             raise SourceFailure(Reason.RATE_LIMITED, "source nasa is closed for another 1800 s", retry_after=1800)
         self.left -= 1
+        return ""
+
+    def give_back(self, permit: str) -> None:
+        """Nobody else waits."""
 
     def close(self, seconds: float, reason: str) -> None:
         """Nobody else asks."""

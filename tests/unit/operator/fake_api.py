@@ -11,7 +11,7 @@ from typing import Any
 
 from mm_operator.core.times import format_time
 from mm_operator.kube import ApiError
-from mm_operator.store import SELECTORS, Store
+from mm_operator.store import Store, selectors
 
 Body = dict[str, Any]
 
@@ -136,7 +136,7 @@ class FakeKube:
             "metadata": {"name": f"{name}-pod", "labels": {**job["metadata"]["labels"], "job-name": name}},
             "status": {
                 "phase": "Failed" if code else "Succeeded",
-                "containerStatuses": [{"state": {"terminated": {"exitCode": code, "message": end}}}],
+                "containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": code, "message": end}}}],
             },
         }
         self.kind("pods").pop(f"{name}-pod", None)
@@ -157,6 +157,6 @@ class FakeKube:
 
     def tell(self, store: Store) -> None:
         """What watches do, all at once: the store knows everything."""
-        for kind, selector in SELECTORS.items():
+        for kind, selector in reversed(selectors("").items()):
             found = [b for b in self.kind(kind).values() if matches(selector, b)]
             store.replace(kind, copy.deepcopy(found), str(next(self._versions)))

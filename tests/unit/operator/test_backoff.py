@@ -19,8 +19,18 @@ def test_jitter_is_a_function_of_the_cause() -> None:
     assert 0 <= fraction("x") < 1
 
 
-def test_a_source_s_word_takes_the_place_of_the_backoff() -> None:
-    when = next_attempt(NOW, 1, 10, 600, "b", NOW + seconds(3600))
+def test_a_source_s_word_holds_where_it_is_longer_than_the_backoff() -> None:
+    when = next_attempt(NOW, 1, 10, 600, "b", 3600)
     assert NOW + seconds(3600) <= when <= NOW + seconds(3630)
-    assert next_attempt(NOW, 9, 10, 600, "b", NOW - seconds(5)) <= NOW + seconds(1)
-    assert next_attempt(NOW, 1, 10, 600, "b", NOW + seconds(10**7)) <= NOW + seconds(86_430)
+    assert next_attempt(NOW, 1, 10, 600, "b", 10**7) <= NOW + seconds(86_430)
+
+
+def test_a_source_that_says_one_second_each_time_is_not_asked_each_second() -> None:
+    waits = [next_attempt(NOW, failures, 10, 600, "b", 1) - NOW for failures in range(1, 8)]
+    assert waits[0] >= seconds(10)
+    assert waits == sorted(waits)
+    assert waits[-1] >= seconds(600)
+
+
+def test_no_backoff_is_too_long_for_a_date() -> None:
+    assert next_attempt(NOW, 1, 99_999_999 * 3600, 99_999_999 * 3600, "b") <= NOW + seconds(2 * 86_400)

@@ -2,21 +2,28 @@
 
 import asyncio
 import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import pytest
 from factories import settings
 from fake_api import FakeKube
-from mm_contracts.gate import closure_path, permit_path
+from mm_contracts.gate import closure_path, lease_path, permit_path
 from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED, PlanSpec, plan_manifest
 from mm_contracts.sources import Sources
+from mm_operator import gatekeeper
 from mm_operator.core.times import format_time
 from mm_operator.gatekeeper import Gatekeeper
 from mm_operator.health import Health
 from mm_operator.janitor import Janitor
 from mm_operator.store import Store
-from mm_operator.web import serve
+from mm_operator.web import WebThread, serve
 
 SOURCES = Sources.model_validate(
     {
@@ -70,6 +77,111 @@ def test_the_gate_and_the_probes_over_http() -> None:
     asyncio.run(story())
 
 
+BUSY = Sources.model_validate(
+    {"default": "s", "sources": {"s": {"baseUrl": "http://s/v1", "maxConcurrency": 2, "timeoutSeconds": 30}}}
+)
+
+
+def web_thread(gate: Gatekeeper, ended: Any = None) -> tuple[WebThread, list[int]]:
+    ports: list[int] = []
+
+    async def listen() -> Any:
+        runner = await serve(0, Health(), lambda: None, gate.routes())
+        ports.extend(address[1] for address in runner.addresses if ":" not in address[0])
+        return runner
+
+    return WebThread(listen, gate.run, ended or (lambda: None)), ports
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.loads(answer.read() or b"{}")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read()) if error.code == 429 else {}
+
+
+def test_no_more_requests_are_under_way_than_the_source_allows() -> None:
+    server, ports = web_thread(Gatekeeper(kube(), BUSY, "gate"))
+    server.start()
+    try:
+        under_way, most, lock = 0, [0], threading.Lock()
+
+        def work(_number: int) -> None:
+            nonlocal under_way
+            status, said = ask(ports[0], "POST", permit_path("s"), b'{"lease": true}')
+            assert status == 200, said
+            with lock:
+                under_way += 1
+                most.append(under_way)
+            threading.Event().wait(0.01)
+            with lock:
+                under_way -= 1
+            assert ask(ports[0], "DELETE", lease_path("s", said["lease"]))[0] == 204
+
+        with ThreadPoolExecutor(10) as threads:
+            list(threads.map(work, range(40)))
+        assert max(most) == 2
+    finally:
+        server.stop(5)
+
+
+def test_a_full_source_says_so_after_a_wait_and_counts_nobody_who_asks_for_no_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gatekeeper, "WAIT_SECONDS", 0.1)
+    server, ports = web_thread(Gatekeeper(kube(), BUSY, "gate"))
+    server.start()
+    try:
+        for _ in range(2):
+            assert ask(ports[0], "POST", permit_path("s"), b'{"lease": true}')[0] == 200
+        status, said = ask(ports[0], "POST", permit_path("s"), b'{"lease": true}')
+        assert (status, said) == (429, {"granted": False, "reason": "MaxConcurrency"})
+        assert ask(ports[0], "POST", permit_path("s"))[0] == 200
+        assert ask(ports[0], "POST", permit_path("s"), b"[")[0] == 400
+    finally:
+        server.stop(5)
+
+
+def test_the_gate_answers_whatever_else_the_operator_does() -> None:
+    """The operator's own event loop is blocked for as long as the answers take: they do not wait for it."""
+    server, ports = web_thread(Gatekeeper(kube(), BUSY, "gate"))
+
+    async def busy_operator() -> None:
+        server.start()
+        answers = [ask(ports[0], "POST", permit_path("s"))[0] for _ in range(20)]
+        assert answers == [200] * 20
+
+    try:
+        asyncio.run(busy_operator())
+    finally:
+        server.stop(5)
+
+
+def test_a_closure_is_saved_at_once_and_a_port_in_use_is_an_error() -> None:
+    api = kube()
+    server, ports = web_thread(Gatekeeper(api, SOURCES, "gate", {"app.kubernetes.io/instance": "mars"}))
+    server.start()
+    try:
+        body = json.dumps({"retry_after_seconds": 30}).encode()
+        assert ask(ports[0], "POST", closure_path("s"), body)[0] == 204
+        deadline = time.monotonic() + 10
+        while "gate" not in api.kind("configmaps") and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        saved = api.kind("configmaps")["gate"]
+        assert json.loads(saved["data"]["s.json"])["closedUntil"] > time.time() + 20
+        assert saved["metadata"]["labels"]["app.kubernetes.io/instance"] == "mars"
+
+        async def same_port() -> Any:
+            return await serve(ports[0], Health(), lambda: None, [])
+
+        with pytest.raises(OSError, match="in use"):
+            WebThread(same_port, lambda: asyncio.sleep(60), lambda: None).start()
+    finally:
+        server.stop(5)
+
+
 def test_a_closed_source_stays_closed_over_a_restart() -> None:
     async def story() -> None:
         api = kube()
@@ -82,11 +194,11 @@ def test_a_closed_source_stays_closed_over_a_restart() -> None:
         assert [c[0] for c in api.calls] == ["POST"]
         second = Gatekeeper(api, SOURCES, "gate")
         await second.load()
-        assert 55 < second.closed()["s"] <= 60
+        assert 55 < second._gates["s"].closed_until - datetime.now(UTC).timestamp() <= 60
         api.kind("configmaps")["gate"]["data"]["s.json"] = "{"
         third = Gatekeeper(api, SOURCES, "gate")
         await third.load()
-        assert third.closed() == {}
+        assert third._gates["s"].closed_until == 0
 
     asyncio.run(story())
 

@@ -5,9 +5,8 @@ import random
 
 import pytest
 from mm_contracts.messages import MAX_TASKS, parse_schedule, schedule_message
-from mm_contracts.plan import PlanSpec
-from mm_contracts.sols import merge_sols
-from mm_operator.core.coverage import Covering, covered_sols, dropped_by_rover, find_dropped, lets_go
+from mm_contracts.plan import DroppedSols, PlanSpec
+from mm_contracts.sols import format_sols, merge_sols
 from mm_operator.core.settings import PlanDefaults
 from mm_operator.core.split import MAX_BATCHES, TooManyBatchesError, plan_from_schedule, plan_name, split
 
@@ -17,8 +16,8 @@ def spec(dataset: str = "photos", max_sols: int = 10, **rovers: list[str]) -> Pl
     return PlanSpec.model_validate({"dataset": dataset, "rovers": named, "batch": {"maxSols": max_sols}})
 
 
-def texts(found: PlanSpec, **dropped: frozenset[int]) -> list[tuple[str, str]]:
-    return [(batch.rover, batch.text) for batch in split(found, dropped)]
+def texts(found: PlanSpec) -> list[tuple[str, str]]:
+    return [(batch.rover, batch.text) for batch in split(found)]
 
 
 def test_items_are_cut_but_never_joined() -> None:
@@ -41,7 +40,6 @@ def test_a_sol_that_is_named_twice_is_taken_once() -> None:
 def test_manifests_have_a_batch_for_each_rover() -> None:
     found = spec("manifests", Curiosity=[], Spirit=[])
     assert texts(found) == [("Curiosity", ""), ("Spirit", "")]
-    assert texts(found, Spirit=frozenset()) == [("Curiosity", "")]
 
 
 def test_a_plan_of_too_many_batches_says_what_to_change() -> None:
@@ -58,7 +56,7 @@ def test_batches_hold_exactly_the_plan_s_sols(seed: int) -> None:
         items.append(f"{first}-{first + chance.randint(0, 40)}" if chance.random() < 0.7 else str(first))
     found = spec(max_sols=chance.randint(1, 12), Spirit=items)
     dropped = frozenset(chance.sample(range(500), 50))
-    batches = split(found, {"Spirit": dropped})
+    batches = split(found, [DroppedSols(rover="Spirit", sols=format_sols(dropped), plan="other")])
     sols = [sol for batch in batches for sol in batch.sols]
     assert len(sols) == len(set(sols))
     assert set(sols) == set(merge_sols(items)) - dropped
@@ -128,59 +126,6 @@ def test_a_plan_s_name_is_a_function_of_the_schedule_id_or_else_of_the_message()
     assert name(schedule(task), 1) != name(schedule(task), 2)
     assert name(schedule(task), 1) == name(schedule(task), 1)
     assert name(by_id, 1) != name(schedule_message("photos", task, schedule_id="abd", timestamp="t"), 1)
-
-
-def cover(name: str, found: PlanSpec, source: str = "s") -> Covering:
-    return Covering(name, found.dataset, source, split(found))
-
-
-def test_what_live_plans_cover_is_dropped_from_a_new_one() -> None:
-    new = spec(Curiosity=["0-20"], Spirit=["1-3"])
-    others = [cover("a", spec(Curiosity=["5-9"])), cover("b", spec(Curiosity=["8-12"], Spirit=["1-3"]))]
-    dropped = find_dropped(new, "s", split(new), others)
-    assert [(d.rover, d.sols, d.plan) for d in dropped] == [
-        ("Curiosity", "5-9", "a"), ("Curiosity", "10-12", "b"), ("Spirit", "1-3", "b"),
-    ]  # fmt: skip
-    assert texts(new, **dropped_by_rover(dropped)) == [("Curiosity", "0-4,13-17"), ("Curiosity", "18-20")]
-
-
-def test_another_source_or_dataset_covers_nothing() -> None:
-    new = spec(Curiosity=["0-3"])
-    others = [cover("a", spec(Curiosity=["0-3"]), source="other"), cover("m", spec("manifests", Curiosity=[]))]
-    assert find_dropped(new, "s", split(new), others) == []
-
-
-def test_a_rover_s_manifest_is_fetched_by_one_live_plan() -> None:
-    new = spec("manifests", Curiosity=[], Spirit=[])
-    dropped = find_dropped(new, "s", split(new), [cover("m", spec("manifests", Curiosity=[]))])
-    assert texts(new, **dropped_by_rover(dropped)) == [("Spirit", "")]
-
-
-def test_of_two_plans_accepted_in_either_order_one_fetches_each_sol() -> None:
-    older, newer = spec(Curiosity=["0-9"]), spec(Curiosity=["5-14"])
-    first = find_dropped(newer, "s", split(newer), [])
-    newer_covers = Covering("newer", "photos", "s", split(newer, dropped_by_rover(first)))
-    second = find_dropped(older, "s", split(older), [newer_covers])
-    fetched = [sol for batch in split(older, dropped_by_rover(second)) for sol in batch.sols]
-    fetched += [sol for batch in newer_covers.batches for sol in batch.sols]
-    assert sorted(fetched) == list(range(15))
-
-
-def test_what_live_plans_cover_is_told_by_source_and_rover() -> None:
-    live = [
-        cover("a", spec(Spirit=["1-3"], Curiosity=["7"])),
-        cover("b", spec(Spirit=["3-5"])),
-        cover("c", spec(Spirit=["9"]), source="t"),
-        cover("m", spec("manifests", Curiosity=[])),
-    ]
-    told = [(one.source, one.rover, one.sols) for one in covered_sols(live)]
-    assert told == [("s", "Curiosity", "7"), ("s", "Spirit", "1-5"), ("t", "Spirit", "9")]
-    assert covered_sols([]) == ()
-
-
-def test_a_plan_lets_go_where_something_is_covered_no_more() -> None:
-    before, more = [cover("a", spec(Spirit=["1-3"]))], [cover("a", spec(Spirit=["0-9"], Curiosity=["1"]))]
-    assert not lets_go(covered_sols(before), covered_sols(more))
-    assert lets_go(covered_sols(more), covered_sols(before))
-    assert lets_go(covered_sols(before), covered_sols([cover("a", spec(Spirit=["1-3"]), source="t")]))
-    assert not lets_go((), covered_sols(before))
+    found = parse_schedule(by_id)
+    names = {plan_name(found, "ingestion-scheduling", 0, 1, instance) for instance in ("", "mars", "moon")}
+    assert len(names) == 3, "two releases in one namespace publish the same ids"

@@ -1,11 +1,14 @@
 """What is known of the cluster, and what is told of it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mm_contracts.plan import LABEL_INSTANCE
+from mm_operator.core.observe import pod_view
+from mm_operator.core.plan_view import read_status, status_patch
 from mm_operator.health import Health
 from mm_operator.observer import LAG_SWEEPS, Observer
-from mm_operator.plans import read_status, status_patch
-from mm_operator.store import Store
+from mm_operator.store import Store, selectors
 
 
 def thing(name: str, version: int, **metadata: Any) -> dict[str, Any]:
@@ -42,8 +45,10 @@ def test_a_list_drops_what_is_gone_but_not_what_is_newer_than_it() -> None:
     store = Store()
     for name, version in (("gone", 3), ("kept", 4), ("born-later", 9)):
         store.put("jobs", job(name, version))
-    news = store.replace("jobs", [job("kept", 4)], "7")
-    assert [body["metadata"]["name"] for body in news] == ["gone"]
+    told: list[tuple[str, str, bool]] = []
+    store.changed = lambda *change: told.append(change)
+    store.replace("jobs", [job("kept", 4)], "7")
+    assert told == [("jobs", "gone", True)]
     assert {found.name for found in store.jobs("ingest")} == {"kept", "born-later"}
 
 
@@ -63,7 +68,10 @@ def test_a_job_s_view_follows_its_pods() -> None:
 
 
 def observer(told: list[str]) -> Observer:
-    return Observer(Store(), told.append, lambda name: told.append(f"gone {name}"), lambda: told.append("work"))
+    def note(kind: str, name: str, gone: bool) -> None:
+        told.append(f"{kind} {name} gone" if gone else f"{kind} {name}")
+
+    return Observer(Store(changed=note))
 
 
 def test_watch_events_say_whom_they_concern() -> None:
@@ -72,8 +80,9 @@ def test_watch_events_say_whom_they_concern() -> None:
     found.watched("plans", "ADDED", thing("p", 1))
     found.watched("jobs", None, job("j", 2))
     found.watched("jobs", "MODIFIED", job("j", 2))
+    found.watched("pods", "ADDED", pod("x", "j", 3))
     found.watched("plans", "DELETED", thing("p", 3))
-    assert told == ["p", "p", "work", "gone p"]
+    assert told == ["plans p", "jobs j", "jobs j", "plans p gone"]
 
 
 def test_a_watch_that_does_not_tell_what_lists_show_is_noticed() -> None:
@@ -117,3 +126,84 @@ def test_health_tells_who_has_gone_quiet() -> None:
     assert health.problems() == ["watch of jobs: it lags"]
     health.broken("watch of jobs", None)
     assert health.problems() == []
+
+
+def test_a_release_sees_its_own_plans_and_those_of_nobody_where_it_may() -> None:
+    def names(**options: Any) -> list[str]:
+        store = Store(**options)
+        for name, labels in (("mine", {LABEL_INSTANCE: "mars"}), ("theirs", {LABEL_INSTANCE: "moon"}), ("bare", {})):
+            store.put("plans", thing(name, 1, labels=labels))
+        return [plan["metadata"]["name"] for plan in store.plans()]
+
+    assert names(instance="mars") == ["mine", "bare"]
+    assert names(instance="mars", plans_without_instance=False) == ["mine"]
+    assert names() == ["mine", "theirs", "bare"]
+
+
+def test_a_plan_that_is_given_to_another_release_is_gone() -> None:
+    told: list[tuple[str, str, bool]] = []
+    store = Store("mars", changed=lambda *change: told.append(change))
+    store.put("plans", thing("p", 1))
+    store.put("plans", thing("p", 2, labels={LABEL_INSTANCE: "moon"}))
+    assert told == [("plans", "p", False), ("plans", "p", True)]
+    assert store.plans() == []
+
+
+def test_jobs_and_pods_are_selected_by_the_release() -> None:
+    wanted = selectors("mars")
+    assert wanted["jobs"] == wanted["pods"] == "martian-moments.io/kind,app.kubernetes.io/instance=mars"
+    assert "instance" not in wanted["plans"], "plans that name no release have nothing to select by"
+
+
+def test_times_are_of_this_process_s_clock() -> None:
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    store = Store(clock=lambda: now[0])
+    store.put("jobs", job("j", 1))
+    assert store.job("j").seen_at == now[0]  # type: ignore[union-attr]
+    now[0] += timedelta(minutes=5)
+    end = {"type": "Complete", "status": "True", "lastTransitionTime": "2031-01-01T00:00:00Z"}
+    store.put("jobs", job("j", 2) | {"status": {"conditions": [end]}})
+    assert store.job("j").ended_at == now[0]  # type: ignore[union-attr]
+    fresh = Store(clock=lambda: now[0])
+    fresh.put("jobs", job("j", 2) | {"status": {"conditions": [end]}})
+    assert fresh.job("j").ended_at == now[0], "a clock that is ahead"  # type: ignore[union-attr]
+
+
+def test_a_pod_s_situation_is_timed_from_when_it_was_first_seen() -> None:
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    store = Store(clock=lambda: now[0])
+    store.put("jobs", job("j", 1))
+    store.put("pods", pod("a", "j", 2))
+    now[0] += timedelta(minutes=1)
+    body = pod("a", "j", 3)
+    body["metadata"]["deletionTimestamp"] = "2020-01-01T00:00:00Z"
+    store.put("pods", body)
+    since = now[0]
+    now[0] += timedelta(minutes=1)
+    body["metadata"]["resourceVersion"] = "4"
+    store.put("pods", body)
+    assert store.job("j").pods[0].since == since  # type: ignore[union-attr]
+
+
+def test_a_job_has_ended_with_its_pod_unless_a_disruption_took_it() -> None:
+    store = Store()
+    store.put("jobs", job("j", 1))
+    store.put("pods", pod("a", "j", 2, "Failed"))
+    assert store.job("j").state == "failed"  # type: ignore[union-attr]
+    body = pod("a", "j", 3, "Failed")
+    body["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
+    store.put("pods", body)
+    assert store.job("j").state == "active", "the Job replaces it"  # type: ignore[union-attr]
+
+
+def test_the_container_main_is_read_beside_a_sidecar() -> None:
+    said = '{"status": "failed", "reason": "RateLimited"}'
+    statuses = [
+        {"name": "istio-proxy", "state": {"running": {}}},
+        {"name": "main", "state": {"terminated": {"exitCode": 75, "message": said}}},
+    ]
+    body = pod("a", "j", 2) | {"status": {"phase": "Running", "containerStatuses": statuses}}
+    view = pod_view(body)
+    assert (view.exit_code, view.kept_by) == (75, "istio-proxy")
+    assert view.termination is not None
+    assert view.termination.reason == "RateLimited"

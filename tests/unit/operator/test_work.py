@@ -130,7 +130,7 @@ def test_a_message_that_is_read_again_while_it_is_in_hand_is_taken_once() -> Non
         world.loaded.read = 0
         for message in world.loaded.take() * 2:
             await world.transforms.handle(message)
-        assert len(world.transforms._waiting) == 1
+        assert world.transforms._waiting().count == 1
         await settle(world)
         world.events.commit()
         world.loaded.commit()
@@ -179,7 +179,7 @@ def test_a_schedule_that_is_read_again_makes_no_second_plan() -> None:
     async def story() -> None:
         world = World()
         done: list[Mark] = []
-        handler = Schedules(world.kube, world.settings, world.letters, [], done.append)  # type: ignore[arg-type]
+        handler = Schedules(world.kube, world.settings, world.letters, [], done.append, world.store)  # type: ignore[arg-type]
         tasks = {"ingestion_schedule": {"tasks": [{"rover_name": "spirit", "sol": 1}, {"rover_name": "x", "sol": 1}]}}
         message = Message(Mark("ingestion-scheduling", 0, 7), None, json.dumps(tasks).encode(), trace_id="f" * 32)
         for _ in range(3):
@@ -197,7 +197,7 @@ def test_a_schedule_that_is_read_again_makes_no_second_plan() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_any_call_every_object_is_loaded_and_built_and_flights_are_single(seed: int) -> None:
+def test_killed_at_any_call_every_object_is_loaded_and_built_and_runs_are_single(seed: int) -> None:
     async def story() -> None:
         world = World(seed, kill_rate=0.08)
         chance = world.kube.chance

@@ -4,15 +4,15 @@ import asyncio
 import json
 import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from factories import settings
 from fake_api import FakeKube
 from mm_contracts.batch import CoveredSols, LoadSpec, TransformSpec
 from mm_contracts.keys import photos_key
 from mm_operator.core.offsets import Mark, OffsetTracker
-from mm_operator.flights import Flights
 from mm_operator.health import Health
+from mm_operator.job_line import Surroundings
 from mm_operator.loads import Loads
 from mm_operator.store import Store
 from mm_operator.topics import Message
@@ -106,19 +106,14 @@ class World:
     def restart(self) -> None:
         self.events.restart()
         self.loaded.restart()
-        self.store = Store()
-        health, settings_ = Health(), self.settings
+        self.store = Store(clock=lambda: Clock.current)
 
-        def flights(*kinds: str) -> Flights:
-            return Flights(self.kube, self.store, [], *kinds)  # type: ignore[arg-type]
+        def around(done: Any) -> Surroundings:
+            kube, letters = cast(Any, self.kube), cast(Any, self.letters)
+            return Surroundings(kube, self.store, self.settings, [], letters, done, lambda: self.busy, Health())
 
-        letters: Any = self.letters
-        self.loads = Loads(
-            flights("load", "sweep"), settings_, letters, self.events.done, lambda: None, lambda: self.busy, health
-        )
-        self.transforms = Transforms(
-            flights("transform"), settings_, letters, self.loaded.done, lambda: self.busy, lambda: self.covered, health
-        )
+        self.loads = Loads(around(self.events.done), lambda: None)
+        self.transforms = Transforms(around(self.loaded.done), lambda: self.covered)
         self.loads.request_sweep("start")
 
     async def step(self) -> None:
@@ -128,8 +123,8 @@ class World:
             await self.loads.handle(message)
         for message in self.loaded.take():
             await self.transforms.handle(message)
-        await self.loads._step()
-        await self.transforms._step()
+        await self.loads.step()
+        await self.transforms.step()
         if self.kube.chance.random() < 0.7:
             self.events.commit()
             self.loaded.commit()

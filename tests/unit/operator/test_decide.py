@@ -8,13 +8,14 @@ import pytest
 from mm_contracts.batch import Termination
 from mm_contracts.plan import PlanSpec, PlanStatus
 from mm_contracts.sols import format_sols, parse_sols
-from mm_operator.core import reduce
-from mm_operator.core.batches import unrecorded
+from mm_operator.core import decide
+from mm_operator.core.batches import OPEN_RECORDS
+from mm_operator.core.indexes import Indexes
 from mm_operator.core.jobs import ingest_job_name
-from mm_operator.core.ledger import CreateJob, DeleteJob, SuspendJob
 from mm_operator.core.observe import Job, Pod
+from mm_operator.core.plan_view import TERMINAL, Plan
+from mm_operator.core.progress import CreateJob, DeleteJob, SuspendJob
 from mm_operator.core.split import Batch, split
-from mm_operator.core.story import TERMINAL, Plan, Queue
 from mm_operator.core.times import format_time
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -44,9 +45,10 @@ def step(
     granted: int = 100,
     stuck_after: float = 60.0,
     batches: tuple[Batch, ...] | None = None,
-) -> reduce.Outcome:
-    survey = reduce.survey(found, split(found.spec) if batches is None else batches, jobs, now, stuck_after)
-    return reduce.conclude(found, survey, jobs, granted, Queue(), [], now)
+) -> decide.Outcome:
+    progress = decide.count_progress(found, split(found.spec) if batches is None else batches, jobs, now, stuck_after)
+    standing = decide.assess(found, progress, jobs, Indexes(), now)
+    return decide.decide(found, standing, min(granted, standing.wanted), [], stuck_after, now)
 
 
 def job(batch: int, attempt: int = 1, state: str = "active", **more: object) -> Job:
@@ -62,14 +64,15 @@ def job(batch: int, attempt: int = 1, state: str = "active", **more: object) -> 
 
 def ended(code: int, **said: object) -> tuple[Pod, ...]:
     end = Termination.model_validate({"status": "success" if code == 0 else "failed", **said})
-    return (Pod("pod", phase="Failed" if code else "Succeeded", exit_code=code, termination=end),)
+    phase = "Failed" if code else "Succeeded"
+    return (Pod("pod", phase=phase, exit_code=code, termination=end, finished_at=NOW),)
 
 
-def creates(outcome: reduce.Outcome) -> list[tuple[int, int]]:
+def creates(outcome: decide.Outcome) -> list[tuple[int, int]]:
     return [(a.batch.index, a.attempt) for a in outcome.actions if isinstance(a, CreateJob)]
 
 
-def deletes(outcome: reduce.Outcome) -> list[str]:
+def deletes(outcome: decide.Outcome) -> list[str]:
     return [a.name for a in outcome.actions if isinstance(a, DeleteJob)]
 
 
@@ -81,12 +84,10 @@ def test_a_new_plan_starts_as_many_jobs_as_parallelism_and_slots_allow() -> None
     assert nothing.status.batches.total == 5
 
 
-def test_a_queued_plan_tells_its_place() -> None:
-    found = plan()
-    survey = reduce.survey(found, split(found.spec), [], NOW, 60)
-    status = reduce.conclude(found, survey, [], 0, Queue(3, 7), [], NOW).status
+def test_a_plan_that_waits_for_a_slot_says_so_and_nothing_that_changes_with_others() -> None:
+    status = step(plan(), [], granted=0).status
     assert (status.phase, status.reason) == ("Pending", "Queued")
-    assert "place 3 of 7" in next(c.message for c in status.conditions if c.type == "Progressing")
+    assert "Waits for a free slot" in next(c.message for c in status.conditions if c.type == "Progressing")
 
 
 def test_an_intent_whose_job_was_never_created_is_created_under_the_same_name() -> None:
@@ -112,8 +113,8 @@ def test_counts_of_a_succeeded_job_are_taken_once() -> None:
     twice = step(plan(once), jobs).status
     assert (once.sols, once.photos, once.bytes, once.requests, once.done) == (5, 70, 9, 6, "0")
     assert (twice.photos, twice.done) == (70, "0")
-    assert unrecorded(status, jobs) == [jobs[0]]
-    assert unrecorded(once, jobs) == []
+    assert step(plan(status), jobs).ended == (jobs[0],)
+    assert step(plan(once), jobs).ended == ()
 
 
 def test_a_failed_job_waits_with_backoff_and_then_has_another_attempt() -> None:
@@ -127,12 +128,12 @@ def test_a_failed_job_waits_with_backoff_and_then_has_another_attempt() -> None:
         1,
         "last words",
     )
-    assert after.look_again is not None
-    assert timedelta(seconds=9) < after.look_again - NOW <= timedelta(seconds=12)
+    assert after.next_moment is not None
+    assert timedelta(seconds=9) < after.next_moment - NOW <= timedelta(seconds=12)
     assert creates(after) == [(3, 1)]
     still = [failed, job(2), job(3), job(1, state="succeeded", pods=ended(0))]
     assert creates(step(plan(after.status), still, NOW + timedelta(seconds=9))) == [(4, 1)]
-    assert creates(step(plan(after.status), still, after.look_again)) == [(0, 2)]
+    assert creates(step(plan(after.status), still, after.next_moment)) == [(0, 2)]
 
 
 def test_a_source_s_own_retry_time_is_honoured_and_a_rate_limit_uses_up_no_retry() -> None:
@@ -143,8 +144,8 @@ def test_a_source_s_own_retry_time_is_honoured_and_a_rate_limit_uses_up_no_retry
     after = step(replace(found, status=status), [failed, job(1), job(2)])
     record = next(r for r in after.status.records if r.batch == 0)
     assert record.state == "Waiting"
-    assert after.look_again is not None
-    assert after.look_again >= NOW + timedelta(seconds=300)
+    assert after.next_moment is not None
+    assert after.next_moment >= NOW + timedelta(seconds=300)
     assert next(c.status for c in after.status.conditions if c.type == "RateLimited") == "True"
 
 
@@ -189,7 +190,7 @@ def test_a_lost_status_is_found_again_from_the_jobs() -> None:
 
 def test_a_superseded_job_is_deleted_and_its_batch_waits_for_its_end() -> None:
     status = step(plan(parallelism=9), []).status
-    stuck = job(0, pods=(Pod("x", created_at=NOW - timedelta(seconds=90), waiting_reason="ImagePullBackOff"),))
+    stuck = job(0, pods=(Pod("x", since=NOW - timedelta(seconds=90), waiting_reason="ImagePullBackOff"),))
     others = [job(n) for n in range(1, 5)]
     gone = step(plan(status), [stuck, *others])
     assert deletes(gone) == ["p-0-1"]
@@ -254,13 +255,11 @@ def test_a_reopened_plan_is_no_longer_finished() -> None:
 
 
 def test_an_empty_plan_is_complete_at_once() -> None:
-    found = plan()
-    survey = reduce.survey(found, (), [], NOW, 60)
-    status = reduce.conclude(found, survey, [], 0, Queue(), [], NOW).status
+    status = step(plan(), [], batches=()).status
     assert status.phase == "Complete"
     assert status.finished_at == format_time(NOW)
-    assert reduce.expired(status, "1h", NOW + timedelta(hours=2))
-    assert not reduce.expired(status, "1h", NOW + timedelta(minutes=59))
+    assert decide.expired(status, "1h", NOW + timedelta(hours=2))
+    assert not decide.expired(status, "1h", NOW + timedelta(minutes=59))
 
 
 def test_a_failing_source_does_not_get_the_whole_plan_thrown_at_it() -> None:
@@ -272,7 +271,7 @@ def test_a_failing_source_does_not_get_the_whole_plan_thrown_at_it() -> None:
         found = replace(found, status=outcome.status)
         for index, attempt in creates(outcome):
             jobs.append(job(index, attempt, "failed", pods=ended(75, reason="SourceError", message="x" * 400)))
-    assert found.status.batches.waiting <= reduce.OPEN_RECORDS
+    assert found.status.batches.waiting <= OPEN_RECORDS
 
 
 def test_a_status_of_twenty_thousand_sols_stays_small() -> None:
@@ -313,7 +312,7 @@ class World:
     def live(self, batch: int) -> int:
         return sum(j.batch == batch and j.state == "active" for j in self.jobs.values())
 
-    def act(self, outcome: reduce.Outcome) -> None:
+    def act(self, outcome: decide.Outcome) -> None:
         for action in outcome.actions:
             if self.chance.random() < 0.1:
                 return  # killed in the middle

@@ -1,0 +1,112 @@
+"""Schedules into plans, where the API refuses some of them."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from factories import NOW, settings
+from fake_api import FakeKube
+from mm_operator import schedules as module
+from mm_operator.core.offsets import Mark
+from mm_operator.kube import ApiError
+from mm_operator.schedules import Schedules
+from mm_operator.store import Store
+from mm_operator.topics import Message
+
+DENIED = (
+    "ingestionplans.martian-moments.io \"photos-1\" is forbidden: ValidatingAdmissionPolicy 'no-urgent-plans' with "
+    "binding 'no-urgent-plans' denied request: plans of priority over 100 need an approval"
+)
+
+
+class Letters:
+    def __init__(self) -> None:
+        self.reasons: list[tuple[str, str]] = []
+
+    async def put(self, _message: Message, reason: Any, sentence: str) -> None:
+        self.reasons.append((str(reason), sentence))
+
+
+class World:
+    """An API that refuses plans of high priority with an answer of the test's choice."""
+
+    def __init__(self, **options: Any) -> None:
+        self.kube = FakeKube(now=NOW)
+        self.store = Store()
+        self.letters = Letters()
+        self.done: list[int] = []
+        self.refusal: ApiError | None = ApiError(403, "Forbidden", DENIED)
+        create = self.kube.create
+
+        async def refusing(resource: str, body: Any) -> Any:
+            if self.refusal is not None and int(body["spec"].get("priority") or 0) > 100:
+                raise self.refusal
+            return await create(resource, body)
+
+        self.kube.create = refusing  # type: ignore[method-assign]
+        self.schedules = Schedules(
+            self.kube, settings(**options), self.letters, [], lambda mark: self.done.append(mark.offset), self.store
+        )  # type: ignore[arg-type]
+
+    async def publish(self, offset: int, priority: int) -> None:
+        schedule = {"ingestion_schedule": {"tasks": [{"rover_name": "Spirit", "sol": offset}]}, "priority": priority}
+        value = json.dumps(schedule).encode()
+        await self.schedules.handle(Message(Mark("ingestion-scheduling", 0, offset), None, value))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+
+
+async def until(condition: Any) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came")
+
+
+def test_a_plan_that_a_policy_denies_is_a_dead_letter_and_the_next_schedule_has_its_plan() -> None:
+    async def story() -> None:
+        world = World()
+        await world.publish(1, 900)
+        await world.publish(2, 0)
+        ((reason, sentence),) = world.letters.reasons
+        assert reason == "PlanRefused"
+        assert "need an approval" in sentence
+        assert len(world.kube.kind("plans")) == 1
+        assert world.done == [1, 2]
+
+    asyncio.run(story())
+
+
+def test_a_full_quota_holds_up_nobody_else_and_ends_in_a_plan_or_a_dead_letter() -> None:
+    async def story() -> None:
+        world = World()
+        world.refusal = ApiError(403, "Forbidden", "exceeded quota: plans, requested: count/ingestionplans=1")
+        await world.publish(1, 900)
+        await world.publish(1, 900)  # read again after a lost connection
+        await world.publish(2, 0)
+        assert world.done == [2]
+        assert len(world.kube.kind("plans")) == 1
+        world.refusal = None
+        await until(lambda: world.done == [2, 1])
+        assert len(world.kube.kind("plans")) == 2
+        world.refusal = ApiError(403, "Forbidden", "exceeded quota: plans")
+        await world.publish(3, 900)
+        await until(lambda: world.done == [2, 1, 3])
+        assert [reason for reason, _ in world.letters.reasons] == ["PlanRefused"]
+
+    asyncio.run(story())
+
+
+def test_a_created_plan_is_known_at_once_and_bears_its_release() -> None:
+    async def story() -> None:
+        world = World(instance="mars")
+        await world.publish(1, 0)
+        (plan,) = world.store.plans()
+        assert plan["metadata"]["labels"]["app.kubernetes.io/instance"] == "mars"
+
+    asyncio.run(story())
