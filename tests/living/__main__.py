@@ -6,6 +6,7 @@ It installs a release of its own into the namespace mars-living, and removes it 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from datetime import datetime
 
@@ -14,7 +15,10 @@ from mm_hack import places, release, tools
 from tests.cluster.conftest import free_port
 from tests.cluster.system import opened
 from tests.living import run
-from tests.living.scenario import Scenario, month, short
+from tests.living.scenario import ACTIVE, Scenario, month, short
+
+SPARE = {"spare": {"kind": "nasa-v1", "baseUrl": "http://mars-simulator:8000/nebulum/api/v1"}}
+ORDER = {rover: ["simulator", "spare"] for rover in ACTIVE}
 
 
 def main() -> int:
@@ -37,7 +41,7 @@ def main() -> int:
         install(options.namespace, scenario)
         with opened(release.kubectl(options.namespace), places.NODE, str(tools.paths().docker)) as system:
             seen = run.follow(system, scenario, options.sol_seconds, say)
-        found = run.verdict(seen, scenario)
+        found = run.verdict(seen, scenario, spare=True)
     finally:
         if not options.keep:
             release.uninstall(options.namespace)
@@ -56,8 +60,9 @@ def install(namespace: str, scenario: Scenario) -> None:
     settings = {"SIM_REQUEST_LOG": "200000", **scenario.environment}
     sets = [word for name, value in settings.items() for word in ("--set-string", f"simulator.env.{name}={value}")]
     # Waits of an hour are a month here.
-    waits = ["--set", "planning.backoffMaxSeconds=60"]
-    release.install(namespace, "tiny", ["--set", f"kafka.embedded.forwardPort={free_port()}", *waits, *sets])
+    waits = ["--set", "planning.backoffMaxSeconds=60,planning.sourceStaleSeconds=60"]
+    more = ["--set-json", f"source.sources={json.dumps(SPARE)}", "--set-json", f"source.rovers={json.dumps(ORDER)}"]
+    release.install(namespace, "tiny", ["--set", f"kafka.embedded.forwardPort={free_port()}", *waits, *more, *sets])
 
 
 def say(text: str) -> None:

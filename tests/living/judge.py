@@ -45,11 +45,11 @@ def _range(text: str) -> range:
 
 
 def _begins(request: Request) -> bool:
-    """Whether a request begins a fetch of a sol: its first page, or all of it."""
+    """Whether a request begins a fetch of a sol: its first page, or all of it. A page of one item only counts."""
     if request["kind"] not in ("photos", "feed") or request["sol"] is None:
         return False
-    page = parse_qs(request["query"]).get("page", ["0" if request["kind"] == "feed" else "1"])[0]
-    return page == ("0" if request["kind"] == "feed" else "1")
+    query, first = parse_qs(request["query"]), "0" if request["kind"] == "feed" else "1"
+    return query.get("page", [first])[0] == first and "1" not in query.get("num", query.get("per_page", []))
 
 
 def refetched(log: Iterable[Request], truth: Truth) -> list[str]:
@@ -108,6 +108,23 @@ def sources_in_turn(log: Iterable[Request], rover: str) -> list[str]:
         if gave and turns[-1:] != [request["flavour"]]:
             turns.append(request["flavour"])
     return turns
+
+
+def hand_overs(charges: Iterable[tuple[str, str, str]], away: bool) -> list[str]:
+    """What is missing of the hand-overs: the first source of each active rover gave up, came back, and is out if dead.
+
+    ``charges`` are (rover, source, reason) in their order.
+    """
+    wrong = []
+    for rover in ACTIVE:
+        reasons = [reason for name, _, reason in charges if name == rover]
+        if "SourceStale" not in reasons:
+            wrong.append(f"{rover}: nobody took over; the reasons are {reasons}")
+        elif "SourceWell" not in reasons[reasons.index("SourceStale") :]:
+            wrong.append(f"{rover}: the first source did not come back; the reasons are {reasons}")
+        elif away and reasons[-1] != "SourceStale":
+            wrong.append(f"{rover}: a dead source is in charge; the reasons are {reasons}")
+    return wrong
 
 
 def told(moment: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mm_simulator.core.timebase import SOL_SECONDS, format_instant, parse_instant
 
-from tests.cluster.archive import duplicates, gaps
+from tests.cluster.archive import gaps
 from tests.cluster.system import System, wait_until
 from tests.living import judge
 from tests.living.scenario import ACTIVE, Scenario
@@ -17,6 +17,9 @@ from tests.living.scenario import ACTIVE, Scenario
 COUNTS = """
 select rover_name, sol, count(*) from silver.fact_photos where rover_name in ('Perseverance', 'Curiosity') group by 1, 2
 """
+TWICE = "select image_id, count(*) from silver.fact_photos group by 1 having count(*) > 1"
+CHARGES = "select rover_name, source, reason from silver.source_charge order by since, charge_id"
+LOOKS_A_SOL = 40
 SETTLE_SOLS = 9.0
 """How far the clock jumps at the end, so that the last and the late photos of every sol are there."""
 
@@ -30,6 +33,7 @@ class Seen:
     archived: judge.Counts = field(default_factory=dict)
     gaps: list[tuple[Any, ...]] = field(default_factory=list)
     duplicates: list[tuple[Any, ...]] = field(default_factory=list)
+    charges: list[tuple[str, str, str]] = field(default_factory=list)
     end: float = 0.0
 
 
@@ -95,7 +99,7 @@ def follow(
             behind = len(judge.incomplete(seen.samples[-1][1], truth.counts(now)))
             say(f"{judge.told(now)}: {sum(seen.samples[-1][1].values())} photos, {behind} sols behind the sources")
             last_word = time.monotonic()
-        time.sleep(2)
+        wait_until(lambda now=now: sim_now(system) > now + SOL_SECONDS / LOOKS_A_SOL, "the clock to go on", every=1)
     seen.end = scenario.end + SETTLE_SOLS * SOL_SECONDS
     system.simulator("POST", "/__sim/clock", {"now": format_instant(seen.end), "rate": 0})
     say(f"the clock stands at {judge.told(seen.end)}; the last photos are fetched")
@@ -106,17 +110,20 @@ def follow(
         return whole(system, scenario, truth) and not system.active_jobs()
 
     wait_until(settled, "all photos after the clock stopped", patience, every=5)
-    seen.archived, seen.gaps, seen.duplicates = counts(system, scenario), gaps(system), duplicates(system)
+    seen.archived, seen.gaps, seen.duplicates = counts(system, scenario), gaps(system), system.sql(TWICE)
+    seen.charges = [(str(rover), str(source), str(reason)) for rover, source, reason in system.sql(CHARGES)]
     answer = system.simulator("GET", f"/__sim/requests?after={begun}")
     assert answer["forgotten"] <= begun, "the simulator's log is too small for this run: raise SIM_REQUEST_LOG"
     seen.log = answer["requests"]
     return seen
 
 
-def verdict(seen: Seen, scenario: Scenario) -> dict[str, list[str]]:
-    """What was wrong with a run, by kind; all lists are empty for a good one."""
+def verdict(seen: Seen, scenario: Scenario, spare: bool) -> dict[str, list[str]]:
+    """What was wrong with a run, by kind; all lists are empty for a good one. ``spare``: there is a second source."""
     truth = judge.Truth(scenario)
+    away = any(change.get("kind") == "gone" for change in scenario.changes)
     return {
+        "hand-overs": judge.hand_overs(seen.charges, away) if spare else [],
         "gaps": judge.incomplete(seen.archived, truth.counts(seen.end)) + [str(gap) for gap in seen.gaps],
         "duplicates": [str(row) for row in seen.duplicates],
         "fetched without need": judge.refetched(seen.log, truth),

@@ -109,3 +109,20 @@ def test_the_truth_is_what_the_simulator_serves(truth: judge.Truth, make: Any) -
         assert served == truth.counts(now)
     for fault in (*scenario.changes, *(trouble.request for trouble in scenario.troubles)):
         api.fault(**fault)
+
+
+def test_hand_overs_and_returns_are_wanted() -> None:
+    gone, back = ("spare", "SourceStale"), ("simulator", "SourceWell")
+
+    def charges(*changes: tuple[str, str]) -> list[tuple[str, str, str]]:
+        return [(rover, *change) for change in changes for rover in ACTIVE]
+
+    assert judge.hand_overs(charges(gone, back), away=False) == []
+    assert judge.hand_overs(charges(gone, back, gone), away=True) == []
+    for wrong, away in ((charges(), False), (charges(gone), False), (charges(gone, back), True)):
+        assert len(judge.hand_overs(wrong, away)) == len(ACTIVE)
+
+
+def test_counting_is_no_fetch(truth: judge.Truth) -> None:
+    counted = [request(5 + i, flavour="m20-raw", query=f"sol={SOL}&page=0&num=1") for i in range(3)]
+    assert judge.refetched(counted, truth) == []
