@@ -74,7 +74,9 @@ class Operator:
         )
         self._loads = Loads(around, self._wake_lines)
         self._transforms = Transforms(replace(around, busy=self._busy), self._controller.covered)
-        self._schedules = Schedules(self._kube, settings, dead_letters, self._owners, self._intake.done, self._store)
+        self._schedules = Schedules(
+            self._kube, settings, dead_letters, self._owners, self._intake.done, self._store, sources
+        )
         self._watches = Watches(settings.namespace, settings.instance, self._on_event, self._watches_ended)
 
     async def run(self, port: int) -> None:

@@ -8,13 +8,14 @@ from typing import Any, Final
 from mm_contracts.messages import MessageError, Schedule, parse_schedule
 from mm_contracts.plan import ANNOTATION_REJECTED, ANNOTATION_TRACE, LABEL_INSTANCE, plan_manifest
 from mm_contracts.reasons import DeadLetterReason
+from mm_contracts.sources import Sources
 from pydantic import ValidationError
 
 from mm_operator import metrics
 from mm_operator.core.jobs import digest
 from mm_operator.core.offsets import Mark
 from mm_operator.core.settings import OperatorSettings
-from mm_operator.core.split import plan_from_schedule, plan_name
+from mm_operator.core.split import Pace, plan_from_schedule, plan_name
 from mm_operator.deadletters import DeadLetters
 from mm_operator.kube import ApiError, Kube
 from mm_operator.store import Store
@@ -40,9 +41,10 @@ class Schedules:
         owners: Sequence[Mapping[str, Any]],
         done: Callable[[Mark], None],
         store: Store,
+        sources: Sources,
     ) -> None:
         self._kube, self._settings, self._dead_letters = kube, settings, dead_letters
-        self._owners, self._done, self._store = owners, done, store
+        self._owners, self._done, self._store, self._sources = owners, done, store, sources
         self._later: dict[Mark, asyncio.Task[None]] = {}
 
     async def handle(self, message: Message) -> None:
@@ -90,7 +92,7 @@ class Schedules:
         metrics.MESSAGES.labels(message.mark.topic, "rejected").inc()
 
     def _plan(self, message: Message, schedule: Schedule) -> dict[str, Any] | None:
-        spec = plan_from_schedule(schedule, self._settings.plan_defaults)
+        spec = plan_from_schedule(schedule, self._settings.plan_defaults, self._paces(schedule))
         if spec is None:
             return None
         instance = self._settings.instance
@@ -109,6 +111,17 @@ class Schedules:
             annotations=notes,
             ownerReferences=[dict(owner) for owner in self._owners],
         )
+
+    def _paces(self, schedule: Schedule) -> dict[str, Pace]:
+        """Return how fast the sources of a schedule's rovers can be asked; of an unknown source the plan tells."""
+        found: dict[str, Pace] = {}
+        for rover in {task.rover_name for task in schedule.tasks}:
+            try:
+                _, source = self._sources.pick(schedule.source, rover, schedule.dataset)
+            except ValueError:
+                continue
+            found[rover] = Pace.of(source.requests_per_hour)
+        return found
 
     async def _create(self, message: Message, schedule: Schedule, body: dict[str, Any], tries: int) -> bool:
         """Create the plan; return whether there is nothing more to do about the message."""

@@ -76,7 +76,10 @@ class JobTemplates(Camel):
 class PlanDefaults(Camel):
     """Spec of plans that are made from schedule messages, where the message says nothing itself."""
 
-    batch: BatchLimits = Field(default_factory=BatchLimits, description="How schedules are cut into batches.")
+    batch: BatchLimits = Field(
+        default_factory=lambda: BatchLimits(max_sols=50),
+        description="Bounds of batches. Within them schedules are cut by the work that their sols promise.",
+    )
     parallelism: int = Field(default=4, ge=1, le=100, description="Most Jobs of such a plan at a time.")
     retry: RetryPolicy = Field(default_factory=RetryPolicy, description="Retries of a batch of such a plan.")
     active_deadline: Duration = Field(default="15m", description="Longest run of one Job of such a plan.")

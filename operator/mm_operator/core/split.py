@@ -1,13 +1,13 @@
 """Plans into batches, and schedules into plans. A batch's index is a function of the spec, so it never moves."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
 from mm_contracts.messages import Schedule, Task
-from mm_contracts.plan import SOL_TEXT_LIMIT, DroppedSols, PlanSpec, RoverSols
+from mm_contracts.plan import SOL_TEXT_LIMIT, BatchLimits, DroppedSols, PlanSpec, RoverSols
 from mm_contracts.sols import format_sols, parse_sols
 
 from mm_operator.core.settings import PlanDefaults
@@ -17,6 +17,12 @@ MAX_BATCHES: Final = 10_000
 
 MAX_ITEMS: Final = 5_000
 """Items of one rover's ``sols``, as the spec has it."""
+POD_SECONDS: Final = 2.0
+"""What a pod costs of a machine's time before and after its work, whatever it does."""
+WORTHWHILE_SECONDS: Final = 10.0
+"""A batch that runs so long has a pod that costs a fifth of it, and is soon done again where it fails."""
+UNKNOWN_PHOTOS: Final = 200
+"""Photos of a sol of which nothing is promised."""
 _ITEM_SOLS: Final = SOL_TEXT_LIMIT // 6
 """Sols that fit into one item of ``sols`` even where no two of them make a range (five digits and a comma each)."""
 
@@ -87,22 +93,55 @@ def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = ()) -> tuple[Batch, .
     return tuple(Batch(index, rover, sols) for index, (rover, sols) in enumerate(turns))
 
 
-def _cut(tasks: Iterable[Task], max_sols: int, max_photos: int) -> list[str]:
+@dataclass(frozen=True)
+class Pace:
+    """What fetching is expected to cost: rounded from what Jobs need at the simulator on two cores."""
+
+    request_seconds: float = 0.15
+    photo_seconds: float = 0.001
+
+    @classmethod
+    def of(cls, requests_per_hour: int | None) -> "Pace":
+        """Return the pace of a source that allows so many requests an hour; None is any number."""
+        return cls(max(cls.request_seconds, 3600 / requests_per_hour)) if requests_per_hour else cls()
+
+    def seconds(self, task: Task) -> float:
+        """Return what a sol is expected to take."""
+        photos = UNKNOWN_PHOTOS if task.photos is None else task.photos
+        return self.request_seconds + self.photo_seconds * photos
+
+
+def _batch_seconds(total: float, parallelism: int) -> float:
+    """Return how long a batch should run, given what all of them take together.
+
+    A pod costs POD_SECONDS of work whatever it does, so a batch is worth its pod from WORTHWHILE_SECONDS on. Where that
+    would leave slots empty, batches are shorter, but none is shorter than what its pod costs.
+    """
+    return min(WORTHWHILE_SECONDS, max(POD_SECONDS, total / parallelism))
+
+
+def _cut(tasks: Iterable[Task], limits: BatchLimits, pace: Pace, seconds: float) -> list[str]:
     items: list[str] = []
     group: list[int] = []
-    photos = 0
+    photos, expected = 0, 0.0
     for task in tasks:
         if task.sol is None:
             continue
-        more = task.photos or 0
-        if group and (len(group) >= min(max_sols, _ITEM_SOLS) or photos + more > max_photos):
+        more, longer = task.photos or 0, pace.seconds(task)
+        full = len(group) >= limits.max_sols or photos + more > limits.max_photos or expected + longer > seconds
+        if group and (full or not _fits(group, task.sol)):
             items.append(format_sols(group))
-            group, photos = [], 0
+            group, photos, expected = [], 0, 0.0
         group.append(task.sol)
-        photos += more
+        photos, expected = photos + more, expected + longer
     if group:
         items.append(format_sols(group))
     return items
+
+
+def _fits(group: list[int], sol: int) -> bool:
+    """Return whether a sol more still makes one item of ``sols``; ranges are short however many sols they hold."""
+    return len(group) < _ITEM_SOLS or len(format_sols([*group, sol])) <= SOL_TEXT_LIMIT
 
 
 def plan_name(schedule: Schedule, topic: str, partition: int, offset: int, instance: str = "") -> str:
@@ -115,12 +154,19 @@ def plan_name(schedule: Schedule, topic: str, partition: int, offset: int, insta
     return f"{schedule.dataset}-{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
 
 
-def plan_from_schedule(schedule: Schedule, defaults: PlanDefaults) -> PlanSpec | None:
+def plan_from_schedule(
+    schedule: Schedule, defaults: PlanDefaults, paces: Mapping[str, Pace] | None = None
+) -> PlanSpec | None:
     """Return the plan that a schedule asks for, or None where it asks for nothing.
 
-    Tasks keep their order within a rover; they are cut into items of at most ``batch.maxSols`` sols and about
-    ``batch.maxPhotos`` promised photos (one sol may hold more by itself). Limits so small that a plan could not hold
-    the items are doubled until it can: a schedule is not lost to a setting.
+    Tasks keep their order within a rover; they are cut into items by the work that they promise, of at most
+    ``batch.maxSols`` sols and about ``batch.maxPhotos`` promised photos (one sol may hold more by itself). Limits so
+    small that a plan could not hold the items are doubled until it can: a schedule is not lost to a setting.
+
+    Args:
+        schedule: the message.
+        defaults: what it does not say.
+        paces: of each rover's source; one that is left out has the usual one.
     """
     by_rover: dict[str, list[Task]] = {}
     for task in schedule.tasks:
@@ -128,11 +174,18 @@ def plan_from_schedule(schedule: Schedule, defaults: PlanDefaults) -> PlanSpec |
     if not by_rover:
         return None
     limits = defaults.batch
-    items = {rover: _cut(tasks, limits.max_sols, limits.max_photos) for rover, tasks in by_rover.items()}
+    pace = {rover: (paces or {}).get(rover, Pace()) for rover in by_rover}
+    total = sum(pace[rover].seconds(task) for rover, tasks in by_rover.items() for task in tasks)
+    seconds = _batch_seconds(total, defaults.parallelism)
+
+    def cut() -> dict[str, list[str]]:
+        return {rover: _cut(tasks, limits, pace[rover], seconds) for rover, tasks in by_rover.items()}
+
+    items = cut()
     while max(map(len, items.values())) > MAX_ITEMS or sum(map(len, items.values())) > MAX_BATCHES:
         wider = {"max_sols": min(1000, limits.max_sols * 2), "max_photos": limits.max_photos * 2}
-        limits = limits.model_copy(update=wider)
-        items = {rover: _cut(tasks, limits.max_sols, limits.max_photos) for rover, tasks in by_rover.items()}
+        limits, seconds = limits.model_copy(update=wider), seconds * 2
+        items = cut()
     limits = limits.model_copy(update={"max_photos": min(100_000, limits.max_photos)})
     return PlanSpec(
         dataset=schedule.dataset,

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from cluster_view import SOURCES
 from factories import NOW, settings
 from fake_api import FakeKube
 from mm_operator import schedules as module
@@ -45,9 +46,12 @@ class World:
             return await create(resource, body)
 
         self.kube.create = refusing  # type: ignore[method-assign]
-        self.schedules = Schedules(
-            self.kube, settings(**options), self.letters, [], lambda mark: self.done.append(mark.offset), self.store
-        )  # type: ignore[arg-type]
+        kube, letters = cast(Any, self.kube), cast(Any, self.letters)
+        done = self.note_done
+        self.schedules = Schedules(kube, settings(**options), letters, [], done, self.store, SOURCES)
+
+    def note_done(self, mark: Mark) -> None:
+        self.done.append(mark.offset)
 
     async def publish(self, offset: int, priority: int) -> None:
         schedule = {"ingestion_schedule": {"tasks": [{"rover_name": "Spirit", "sol": offset}]}, "priority": priority}

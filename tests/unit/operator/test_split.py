@@ -4,11 +4,21 @@ import json
 import random
 
 import pytest
-from mm_contracts.messages import MAX_TASKS, parse_schedule, schedule_message
+from mm_contracts.messages import MAX_TASKS, Task, parse_schedule, schedule_message
 from mm_contracts.plan import DroppedSols, PlanSpec
 from mm_contracts.sols import format_sols, merge_sols
 from mm_operator.core.settings import PlanDefaults
-from mm_operator.core.split import MAX_BATCHES, TooManyBatchesError, plan_from_schedule, plan_name, split
+from mm_operator.core.split import (
+    MAX_BATCHES,
+    POD_SECONDS,
+    UNKNOWN_PHOTOS,
+    WORTHWHILE_SECONDS,
+    Pace,
+    TooManyBatchesError,
+    plan_from_schedule,
+    plan_name,
+    split,
+)
 
 
 def spec(dataset: str = "photos", max_sols: int = 10, **rovers: list[str]) -> PlanSpec:
@@ -69,11 +79,45 @@ def schedule(tasks: list[dict[str, object]], **more: object) -> bytes:
     return json.dumps({"ingestion_schedule": {"tasks": tasks}, "status": "success", **more}).encode()
 
 
-def test_a_schedule_is_cut_by_sols_and_by_promised_photos() -> None:
-    tasks = [{"rover_name": "spirit", "sol": sol, "photos": 3000 if sol < 3 else 1} for sol in range(15)]
-    found = plan_from_schedule(parse_schedule(schedule(tasks)), PlanDefaults())
+def cut(tasks: list[dict[str, object]], paces: dict[str, Pace] | None = None, **defaults: object) -> list[str]:
+    found = plan_from_schedule(parse_schedule(schedule(tasks)), PlanDefaults.model_validate(defaults), paces)
     assert found is not None
-    assert [rover.sols for rover in found.rovers] == [["0", "1", "2-11", "12-14"]]
+    return [item for rover in found.rovers for item in rover.sols]
+
+
+def tasks_of(sols: range, photos: int | None, rover: str = "spirit") -> list[dict[str, object]]:
+    told = {} if photos is None else {"photos": photos}
+    return [{"rover_name": rover, "sol": sol, **told} for sol in sols]
+
+
+def test_a_schedule_is_cut_within_the_bounds_of_sols_and_promised_photos() -> None:
+    tasks = tasks_of(range(3), 3000) + tasks_of(range(3, 15), 1)
+    assert cut(tasks, batch={"maxSols": 10}, parallelism=1) == ["0", "1", "2-11", "12-14"]
+
+
+def test_a_batch_is_worth_its_pod_and_the_slots_are_filled() -> None:
+    many = cut(tasks_of(range(200), 187), parallelism=4)
+    seconds = [Pace().seconds(Task(rover_name="Spirit", sol=0, photos=187)) * len(merge_sols([item])) for item in many]
+    assert all(POD_SECONDS * 3 < one <= WORTHWHILE_SECONDS for one in seconds[:-1])
+    assert 4 <= len(many) <= 12
+    assert len(cut(tasks_of(range(40), 50), parallelism=4)) == 4, "shorter ones, so that no slot stays empty"
+    assert cut(tasks_of(range(8), 3), parallelism=4) == ["0-7"], "but none shorter than what its pod costs"
+
+
+def test_what_promises_nothing_is_taken_for_usual_sols() -> None:
+    told = cut(tasks_of(range(200), UNKNOWN_PHOTOS), batch={"maxSols": 50, "maxPhotos": 100_000})
+    assert cut(tasks_of(range(200), None)) == told
+
+
+def test_a_slow_source_gets_shorter_batches() -> None:
+    quick = cut(tasks_of(range(100), 10))
+    slow = cut(tasks_of(range(100), 10), {"Spirit": Pace.of(1000)})
+    assert len(slow) > 10 * len(quick) / 4
+    assert Pace.of(None) == Pace()
+
+
+def test_ranges_may_hold_more_sols_than_a_list_has_room_for() -> None:
+    assert cut(tasks_of(range(50), 1), parallelism=1) == ["0-49"]
 
 
 def test_a_schedule_of_nothing_makes_no_plan() -> None:

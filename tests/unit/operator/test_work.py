@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pytest
+from cluster_view import SOURCES
 from fake_api import Killed
 from mm_operator.core.offsets import Mark
 from mm_operator.schedules import Schedules
@@ -179,7 +180,7 @@ def test_a_schedule_that_is_read_again_makes_no_second_plan() -> None:
     async def story() -> None:
         world = World()
         done: list[Mark] = []
-        handler = Schedules(world.kube, world.settings, world.letters, [], done.append, world.store)  # type: ignore[arg-type]
+        handler = Schedules(world.kube, world.settings, world.letters, [], done.append, world.store, SOURCES)  # type: ignore[arg-type]
         tasks = {"ingestion_schedule": {"tasks": [{"rover_name": "spirit", "sol": 1}, {"rover_name": "x", "sol": 1}]}}
         message = Message(Mark("ingestion-scheduling", 0, 7), None, json.dumps(tasks).encode(), trace_id="f" * 32)
         for _ in range(3):
