@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mm_contracts.connections import SettingsError, kafka_settings
-from mm_contracts.topics import AS_IT_CAME
+from mm_contracts.connections import SettingsError, kafka_names, kafka_settings
+from mm_contracts.kafka_errors import Cause, cause_of, sentence, weightier
+from mm_contracts.topics import AS_IT_CAME, Names
 
 from mm_cli.errors import USAGE, CliError
+
+_READING = "mars-cli"
+"""Consumer group of commands that only read: Kafka wants one, nothing is committed under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,52 +29,73 @@ class Message:
     timestamp_ms: int
 
 
-def _settings() -> dict[str, Any]:
+class Session:
+    """The settings of one command's client, and the causes of failure that the client tells by itself."""
+
+    def __init__(self) -> None:
+        try:
+            self._settings = kafka_settings(os.environ)
+        except SettingsError as error:
+            raise CliError(f"{error}. See `mars --help` for how to reach Kafka", USAGE) from None
+        self._cause: Cause | None = None
+
+    def client(self) -> dict[str, Any]:
+        """Return what to make a client of."""
+        return self._settings | {"log_level": 0, "client.id": "mars-cli", "error_cb": self._note}
+
+    def why(self, cause: Cause, topic: str = "", group: str = "") -> str:
+        """Return why a call failed with this cause, which may be no more than an effect."""
+        return sentence(weightier(self._cause, cause), self._settings, topic, group)
+
+    def _note(self, error: object) -> None:
+        self._cause = weightier(self._cause, cause_of(error))
+
+
+def names() -> Names:
+    """Return what the release's topics and groups are called. Raises CliError."""
     try:
-        return kafka_settings(os.environ) | {"log_level": 0, "client.id": "mars-cli"}
+        return kafka_names(os.environ)
     except SettingsError as error:
-        raise CliError(f"{error}. See `mars --help` for how to reach Kafka", USAGE) from None
+        raise CliError(str(error), USAGE) from None
 
 
 def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, bytes]]], timeout: float) -> None:
-    """Publish (topic, key, value, headers); return once all are acknowledged, or raise CliError after ``timeout`` s."""
+    """Publish (topic of Kafka, key, value, headers); return once all are acknowledged, or raise CliError in time."""
     from confluent_kafka import KafkaException, Producer
 
-    problems: list[str] = []
+    problems: list[Cause] = []
 
     def delivered(error: object, _message: object) -> None:
         if error is not None:
-            problems.append(_said(error))
+            problems.append(cause_of(error))
 
-    settings = _settings()
-    producer = Producer(
-        settings
-        | AS_IT_CAME
-        | {
-            "enable.idempotence": True,
-            "delivery.timeout.ms": max(1_000, int(timeout * 1_000)),
-        }
-    )
+    session = Session()
+    topic = messages[0][0] if messages else ""
     try:
+        producer = Producer(
+            session.client()
+            | AS_IT_CAME
+            | {
+                "enable.idempotence": True,
+                "delivery.timeout.ms": max(1_000, int(timeout * 1_000)),
+            }
+        )
         for topic, key, value, headers in messages:
             producer.produce(topic, value, key=key, headers=list(headers.items()), on_delivery=delivered)
         unsent = producer.flush(timeout + 1)
     except (KafkaException, BufferError) as error:
-        problems.append(_said(error))
+        problems.append(cause_of(error))
         unsent = 1
     if problems or unsent:
-        why = problems[0] if problems else f"no acknowledgement within {timeout:.0f} s"
-        raise CliError(
-            f"could not publish to Kafka at {settings['bootstrap.servers']}: {why}. Check that it runs and that the "
-            "topics exist (`mars setup topics`)"
-        )
+        why = problems[0] if problems else Cause("_TIMED_OUT", f"no acknowledgement within {timeout:.0f} s")
+        raise CliError(f"could not publish: {session.why(why, topic)}")
 
 
 def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
     """Yield the messages of a topic up to its present end, partition after partition.
 
     Args:
-        topic: its name.
+        topic: its name in Kafka.
         timeout: seconds for which Kafka may be silent.
         group: begin after what ``mark_done`` noted under this name; empty begins at the beginning.
 
@@ -79,25 +104,29 @@ def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
     """
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-    settings = _settings()
-    consumer = Consumer(settings | {"group.id": group or "mars-cli", "enable.auto.commit": False})
+    session = Session()
+    group_id = group or names().group(_READING)
+    consumer = None
     try:
+        consumer = Consumer(session.client() | {"group.id": group_id, "enable.auto.commit": False})
         known = consumer.list_topics(topic, timeout=timeout).topics.get(topic)
         if known is None or known.error is not None:
-            raise CliError(f"Kafka has no topic {topic}", USAGE)
+            missing = known.error if known else Cause("_UNKNOWN_TOPIC", "")
+            raise CliError(session.why(cause_of(missing), topic), USAGE)
         for partition in sorted(known.partitions):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout)
             done = consumer.committed([TopicPartition(topic, partition)], timeout=timeout)[0].offset if group else 0
             if max(low, done) < high:
                 consumer.assign([TopicPartition(topic, partition, max(low, done))])
-                yield from _until(consumer, high, timeout)
+                yield from _until(consumer, high, timeout, session, group_id)
     except KafkaException as error:
-        raise CliError(
-            f"Kafka at {settings['bootstrap.servers']} does not answer: {_said(error.args[0])}. Check that it runs and "
-            "that a port-forward is open where one is needed"
-        ) from None
+        # The client says by itself why; it is heard while it is asked for messages.
+        if consumer is not None and (said := consumer.poll(1.0)) is not None and said.error():
+            raise CliError(session.why(cause_of(said.error()), topic, group_id)) from None
+        raise CliError(session.why(cause_of(error), topic, group_id)) from None
     finally:
-        consumer.close()
+        if consumer is not None:
+            consumer.close()
 
 
 def mark_done(group: str, messages: Sequence[Message]) -> None:
@@ -108,16 +137,18 @@ def mark_done(group: str, messages: Sequence[Message]) -> None:
     for message in messages:
         place = (message.topic, message.partition)
         ends[place] = max(ends.get(place, 0), message.offset + 1)
-    consumer = Consumer(_settings() | {"group.id": group, "enable.auto.commit": False})
+    session = Session()
+    consumer = Consumer(session.client() | {"group.id": group, "enable.auto.commit": False})
     try:
         consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
     except KafkaException as error:
-        raise CliError(f"Kafka did not note what is done: {_said(error.args[0])}; it will be done again") from None
+        why = session.why(cause_of(error), group=group)
+        raise CliError(f"what is done was not noted, it will be done again: {why}") from None
     finally:
         consumer.close()
 
 
-def _until(consumer: Any, end: int, timeout: float) -> Iterator[Message]:
+def _until(consumer: Any, end: int, timeout: float, session: Session, group: str) -> Iterator[Message]:
     patience = time.monotonic() + timeout
     while time.monotonic() < patience:
         message = consumer.poll(0.5)
@@ -127,7 +158,7 @@ def _until(consumer: Any, end: int, timeout: float) -> Iterator[Message]:
                 return
             continue
         if message.error():
-            raise CliError(f"reading {message.topic()} failed: {message.error()}")
+            raise CliError(session.why(cause_of(message.error()), message.topic() or "", group))
         patience = time.monotonic() + timeout
         yield Message(
             topic=message.topic(),
@@ -135,7 +166,7 @@ def _until(consumer: Any, end: int, timeout: float) -> Iterator[Message]:
             offset=message.offset(),
             key=message.key(),
             value=message.value(),
-            headers={name: value or b"" for name, value in message.headers() or []},
+            headers=_headers(message),
             timestamp_ms=message.timestamp()[1],
         )
         if message.offset() + 1 >= end:
@@ -143,7 +174,9 @@ def _until(consumer: Any, end: int, timeout: float) -> Iterator[Message]:
     raise CliError(f"Kafka stopped giving messages for {timeout:.0f} s")
 
 
-def _said(error: Any) -> str:
-    # librdkafka's errors have a method for their sentence; str() of them shows all their fields.
-    sentence = getattr(error, "str", None)
-    return str(sentence() if callable(sentence) else error)
+def _headers(message: Any) -> dict[str, bytes]:
+    try:
+        return {name: value or b"" for name, value in message.headers() or []}
+    except UnicodeDecodeError:
+        # A name that is not UTF-8, which the client gives to nobody.
+        return {}

@@ -81,11 +81,13 @@ def original(letter: "Message", topic: str) -> tuple[str, bytes | None, bytes | 
 
 
 def _letters(arguments: argparse.Namespace, group: str = "") -> Iterator["Message"]:
-    from mm_cli.kafka_session import read_all
+    from mm_cli.kafka_session import names, read_all
 
     if arguments.topic not in TOPICS:
         raise CliError(f"unknown topic {arguments.topic!r}: use one of {', '.join(TOPICS)}", USAGE)
-    return read_all(dead_letter_topic(arguments.topic), arguments.timeout, group)
+    return read_all(
+        dead_letter_topic(names().topic(arguments.topic)), arguments.timeout, group and names().group(group)
+    )
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -127,10 +129,11 @@ def _as_json(letter: "Message") -> dict[str, Any]:
 
 def replay(arguments: argparse.Namespace) -> int:
     """Publish dead letters to their topic again."""
-    from mm_cli.kafka_session import mark_done, publish
+    from mm_cli.kafka_session import mark_done, names, publish
 
     letters = selected(_letters(arguments, "" if arguments.again else _REPLAYED), arguments.limit, arguments.reason)
-    originals = [original(letter, arguments.topic) for letter in letters if DLQ_SIZE not in letter.headers]
+    topic = names().topic(arguments.topic)
+    originals = [original(letter, topic) for letter in letters if DLQ_SIZE not in letter.headers]
     if left_out := len(letters) - len(originals):
         what = "1 shortened letter" if left_out == 1 else f"{left_out} shortened letters"
         print(f"left out {what}: `mars dlq {arguments.topic} --json` says where the whole messages are")
@@ -142,6 +145,6 @@ def replay(arguments: argparse.Namespace) -> int:
     publish(originals, arguments.timeout)
     if letters and not arguments.reason and not arguments.limit:
         # After a choice, letters before the last chosen one are still to be replayed.
-        mark_done(_REPLAYED, letters)
+        mark_done(names().group(_REPLAYED), letters)
     print(f"published {len(originals)} dead letters to {arguments.topic} again")
     return 0

@@ -123,7 +123,7 @@ def _sources() -> "Sources | None":
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish the schedule and say how to follow it."""
-    from mm_cli.kafka_session import publish
+    from mm_cli.kafka_session import names, publish
 
     tasks = tasks_of(arguments.dataset, arguments.rover, arguments.sols)
     trace_id, now = new_trace_id(), datetime.now(UTC)
@@ -132,7 +132,8 @@ def run(arguments: argparse.Namespace) -> int:
         own = f"{arguments.schedule_id}-{source}" if arguments.schedule_id and source else arguments.schedule_id
         messages += messages_of(arguments.dataset, part, own, source, now)
     headers = {TRACEPARENT: traceparent(trace_id).encode()}
-    publish([(SCHEDULING, name.encode(), value, headers) for name, value in messages], arguments.timeout)
+    topic = names().topic(SCHEDULING)
+    publish([(topic, name.encode(), value, headers) for name, value in messages], arguments.timeout)
     rovers = ", ".join(dict.fromkeys(task["rover_name"] for task in tasks))
     what = arguments.dataset
     if arguments.dataset == PHOTOS:

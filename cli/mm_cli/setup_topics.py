@@ -2,16 +2,20 @@
 
 import importlib
 import os
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mm_contracts.connections import SettingsError, kafka_settings
-from mm_contracts.topics import DLQ_ROOM, TOPICS, dead_letter_topic
+from mm_contracts.connections import SettingsError, kafka_names, kafka_settings
+from mm_contracts.kafka_errors import Cause, cause_of, sentence, weightier
+from mm_contracts.topics import DLQ_ROOM, Names, dead_letter_topic
 
 _REQUEST_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 2.0
+_LASTING_SECONDS: Final = 10.0
+"""A refused login or certificate that stays for so long is not a Kafka that is still starting."""
 
 
 class SetupError(RuntimeError):
@@ -50,13 +54,16 @@ class TopicWork:
         return bool(self.create or self.grow or self.alter)
 
 
-def wanted_topics() -> tuple[str, ...]:
-    """Return the names of the topics of the contracts, each followed by its dead-letter topic."""
-    return tuple(name for topic in TOPICS for name in (topic, dead_letter_topic(topic)))
+def wanted_topics(names: Names = Names()) -> tuple[str, ...]:  # noqa: B008 (a value, and no state)
+    """Return what the topics of the contracts are called, each followed by its dead-letter topic."""
+    return tuple(name for topic in names.topics for name in (topic, dead_letter_topic(topic)))
 
 
 def work_to_do(
-    settings: TopicSettings, partitions: Mapping[str, int], configs: Mapping[str, Mapping[str, str]]
+    settings: TopicSettings,
+    partitions: Mapping[str, int],
+    configs: Mapping[str, Mapping[str, str]],
+    wanted: Sequence[str] = wanted_topics(),
 ) -> TopicWork:
     """Return what differs between the cluster and the settings.
 
@@ -66,9 +73,10 @@ def work_to_do(
         settings: how the topics should be.
         partitions: number of partitions by topic, of the topics that exist.
         configs: effective settings by topic, of the topics that exist.
+        wanted: names of the topics.
     """
     create, grow, alter = [], [], []
-    for topic in wanted_topics():
+    for topic in wanted:
         if topic not in partitions:
             create.append(topic)
             continue
@@ -86,39 +94,78 @@ def _admin_api() -> Any:
     return importlib.import_module("confluent_kafka.admin")
 
 
-def _partitions(admin: Any, deadline: float) -> dict[str, int]:
-    """Return partitions by topic as soon as a broker answers. Raises SetupError after the deadline."""
+class _Kafka:
+    """The admin client and its own word on what is wrong."""
+
+    def __init__(self) -> None:
+        from confluent_kafka import KafkaException
+
+        try:
+            self.settings = kafka_settings(os.environ)
+            self.names = kafka_names(os.environ)
+        except SettingsError as error:
+            raise SetupError(str(error)) from None
+        self._cause: Cause | None = None
+        self._since: float | None = None
+        try:
+            client = {"client.id": "mars-setup", "log_level": 0, "error_cb": self._note}
+            self.admin = _admin_api().AdminClient(self.settings | client)
+        except KafkaException as error:
+            raise SetupError(self.why(error)) from None
+
+    def why(self, error: object, topic: str = "") -> str:
+        """Return a failed call's cause and what to do, as a sentence."""
+        return sentence(weightier(self._cause, cause_of(error)), self.settings, topic)
+
+    def partitions(self, deadline: float) -> dict[str, int]:
+        """Return partitions by topic as soon as a broker answers.
+
+        Raises:
+            SetupError: none did until the deadline, or something stands in the way that waiting does not end.
+        """
+        from confluent_kafka import KafkaException
+
+        told = False
+        while True:
+            try:
+                metadata = self.admin.list_topics(timeout=_POLL_SECONDS)
+            except KafkaException as error:
+                self.admin.poll(0)
+                now, cause = time.monotonic(), weightier(self._cause, cause_of(error))
+                self._since = (self._since or now) if cause.lasting else None
+                if now >= deadline or (self._since is not None and now - self._since > _LASTING_SECONDS):
+                    raise SetupError(self.why(error)) from None
+                if not told:
+                    print(f"waiting for Kafka: {self.why(error)}", file=sys.stderr, flush=True)
+                    told = True
+                continue
+            self._cause = self._since = None
+            return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+
+    def _note(self, error: object) -> None:
+        self._cause = weightier(self._cause, cause_of(error))
+
+
+def _configs(kafka: _Kafka, topics: Iterable[str]) -> dict[str, dict[str, str]]:
     from confluent_kafka import KafkaException
 
-    while True:
-        try:
-            metadata = admin.list_topics(timeout=_POLL_SECONDS)
-        except KafkaException as error:
-            if time.monotonic() >= deadline:
-                raise SetupError(
-                    f"Kafka did not answer: {error.args[0].str()}; check that it runs and that "
-                    "KAFKA_BOOTSTRAP_SERVERS is right"
-                ) from None
-            continue
-        return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
-
-
-def _configs(admin: Any, topics: Iterable[str]) -> dict[str, dict[str, str]]:
     api = _admin_api()
     resources = [api.ConfigResource(api.ResourceType.TOPIC, name) for name in topics]
     if not resources:
         return {}
-    answers = admin.describe_configs(resources, request_timeout=_REQUEST_SECONDS)
-    return {
-        resource.name: {key: entry.value for key, entry in answer.result().items()}
-        for resource, answer in answers.items()
-    }
+    found = {}
+    for resource, answer in kafka.admin.describe_configs(resources, request_timeout=_REQUEST_SECONDS).items():
+        try:
+            found[resource.name] = {key: entry.value for key, entry in answer.result().items()}
+        except KafkaException as error:
+            raise SetupError(kafka.why(error, resource.name)) from None
+    return found
 
 
-def _apply(admin: Any, settings: TopicSettings, work: TopicWork) -> None:
+def _apply(kafka: _Kafka, settings: TopicSettings, work: TopicWork) -> None:
     from confluent_kafka import KafkaError, KafkaException
 
-    api = _admin_api()
+    api, admin = _admin_api(), kafka.admin
     answers: dict[Any, Any] = {}
     if work.create:
         new = [
@@ -148,7 +195,8 @@ def _apply(admin: Any, settings: TopicSettings, work: TopicWork) -> None:
         except KafkaException as error:
             # Somebody else (another pod's init container) was quicker: the effect is there.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise SetupError(f"Kafka refused to set up {what}: {error.args[0].str()}") from None
+                name = getattr(what, "name", what)
+                raise SetupError(f"Kafka refused to set up {name}: {kafka.why(error, name)}") from None
 
 
 def ensure_topics(settings: TopicSettings, *, create: bool, timeout: float) -> TopicWork:
@@ -168,26 +216,25 @@ def ensure_topics(settings: TopicSettings, *, create: bool, timeout: float) -> T
         SetupError: Kafka did not answer in time, refused, or topics are still missing.
     """
     deadline = time.monotonic() + timeout
-    try:
-        connection = kafka_settings(os.environ)
-    except SettingsError as error:
-        raise SetupError(str(error)) from None
-    # Level 2 hides librdkafka's line for every refused connection while a broker is starting.
-    admin = _admin_api().AdminClient(connection | {"client.id": "mars-setup", "log_level": 2})
+    kafka = _Kafka()
+    wanted = wanted_topics(kafka.names)
     done = TopicWork()
     while True:
-        partitions = _partitions(admin, deadline)
-        missing = [name for name in wanted_topics() if name not in partitions]
+        partitions = kafka.partitions(deadline)
+        missing = [name for name in wanted if name not in partitions]
         if create and not done:
-            known = [name for name in wanted_topics() if name in partitions]
-            if not (work := work_to_do(settings, partitions, _configs(admin, known))):
+            known = [name for name in wanted if name in partitions]
+            if not (work := work_to_do(settings, partitions, _configs(kafka, known), wanted)):
                 return done
-            _apply(admin, settings, work)
+            _apply(kafka, settings, work)
             done = work
             continue
         if not missing:
             return done
         if time.monotonic() >= deadline:
-            raise SetupError(f"Kafka has no topic {', '.join(missing)}: create them, or let the chart create them")
+            raise SetupError(
+                f"Kafka has no topic {', '.join(missing)}, or shows it not to this user: create them, let the chart "
+                "create them, or allow Describe on them"
+            )
         # Metadata is asked again after this; no broker call waits for a topic to appear.
         time.sleep(0.2)

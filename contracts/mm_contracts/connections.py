@@ -1,11 +1,14 @@
-"""How environment variables name the connections to Kafka and the warehouse. Pure: a mapping in, arguments out.
+"""How environment variables name the connections to Kafka and the warehouse: a mapping in, arguments out.
 
 Every part reads the same names, so that one ConfigMap and its Secrets serve all pods and a person's shell alike.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
+
+from mm_contracts.topics import PREFIX, Names
 
 
 class SettingsError(ValueError):
@@ -17,8 +20,9 @@ _KAFKA: Final = {
     "sasl.mechanism": "KAFKA_SASL_MECHANISM",
     "sasl.username": "KAFKA_USERNAME",
     "sasl.password": "KAFKA_PASSWORD",
-    "ssl.ca.location": "KAFKA_SSL_CA_LOCATION",
 }
+_PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_CA: Final = "KAFKA_SSL_CA_LOCATION"
 
 _KEY_PATH: Final = "SNOWFLAKE_PRIVATE_KEY_PATH"
 _KEY_PASSPHRASE: Final = "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
@@ -37,11 +41,52 @@ def required(env: Mapping[str, str], name: str, what: str) -> str:
     return value
 
 
-def kafka_settings(env: Mapping[str, str]) -> dict[str, Any]:
-    """Return librdkafka's connection settings. Raises SettingsError where no bootstrap servers are named."""
+def kafka_settings(env: Mapping[str, str], read: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """Return librdkafka's connection settings. Make each client with new ones: its CA may have been replaced meanwhile.
+
+    Args:
+        env: the environment.
+        read: returns the CA certificates of a file or folder as PEM; by default it reads them from there.
+
+    Raises:
+        SettingsError: no bootstrap servers are named, a login lacks its name or password, or there is no CA to read.
+    """
     settings: dict[str, Any] = {"bootstrap.servers": required(env, "KAFKA_BOOTSTRAP_SERVERS", "Kafka's host:port list")}
     settings.update({name: env[variable] for name, variable in _KAFKA.items() if env.get(variable)})
+    protocol = settings.get("security.protocol", "PLAINTEXT")
+    if protocol not in _PROTOCOLS:
+        raise SettingsError(f"KAFKA_SECURITY_PROTOCOL is {protocol!r}: give one of {', '.join(_PROTOCOLS)}")
+    if protocol.startswith("SASL"):
+        required(env, "KAFKA_USERNAME", f"the user to log in as, since KAFKA_SECURITY_PROTOCOL is {protocol}")
+        required(env, "KAFKA_PASSWORD", f"the password of user {env['KAFKA_USERNAME']}")
+        required(env, "KAFKA_SASL_MECHANISM", "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN")
+    if where := env.get(_CA):
+        settings["ssl.ca.pem"] = (read or read_certificates)(where)
     return settings
+
+
+def kafka_names(env: Mapping[str, str]) -> Names:
+    """Return what topics and consumer groups are called. Raises SettingsError where the prefix is not one."""
+    prefix = env.get("KAFKA_TOPIC_PREFIX", "")
+    if not PREFIX.fullmatch(prefix):
+        raise SettingsError(f"KAFKA_TOPIC_PREFIX is {prefix!r}: 100 letters, digits, dots, dashes, underscores at most")
+    return Names(prefix)
+
+
+def read_certificates(where: str) -> str:
+    """Return the certificates of a PEM file, or of all files of a folder that end in .crt or .pem, as one text.
+
+    While a CA is being replaced its Secret holds the old and the new one, in two files. Raises SettingsError.
+    """
+    path = Path(where)
+    try:
+        files = sorted(p for p in path.iterdir() if p.suffix in (".crt", ".pem")) if path.is_dir() else [path]
+        text = "\n".join(file.read_text(encoding="utf-8", errors="replace").strip() for file in files)
+    except OSError as error:
+        raise SettingsError(f"{_CA} is {where}: {error.strerror}: mount the Secret with Kafka's CA there") from None
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise SettingsError(f"{_CA} is {where}: there is no certificate in PEM form, such as ca.crt")
+    return text + "\n"
 
 
 def warehouse_arguments(env: Mapping[str, str]) -> dict[str, Any]:

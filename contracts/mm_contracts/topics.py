@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import Final
 
 SCHEDULING: Final = "ingestion-scheduling"
@@ -35,6 +36,33 @@ _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}
 def dead_letter_topic(topic: str) -> str:
     """Return the topic that keeps the messages of ``topic`` which could not be understood."""
     return f"{topic}.dlq"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a release calls its topics and consumer groups: the names of the contract, all with one prefix before them.
+
+    Releases that share a Kafka are told apart by it.
+    """
+
+    prefix: str = ""
+
+    def topic(self, name: str) -> str:
+        """Return the topic of Kafka that stands for one of the contract."""
+        return self.prefix + name
+
+    def group(self, name: str) -> str:
+        """Return the consumer group of Kafka for one of ours."""
+        return self.prefix + name
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All topics, without those of dead letters."""
+        return tuple(self.topic(name) for name in TOPICS)
+
+
+PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
+"""A topic prefix as a whole: what Kafka allows in names, and short enough to leave room for ours."""
 
 
 def new_trace_id() -> str:

@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     test = _add(commands, "test", _test, "run the checks and all tests, on a cluster that it brings up if needed")
     _provision(test)
     test.add_argument("--unit", action="store_true", help="checks and unit tests only: seconds, no cluster")
+    test.add_argument("--long", action="store_true", help="also the tests that take long: brokers killed, CAs replaced")
     test.add_argument("pytest", nargs="*", metavar="PYTEST_ARGUMENT", help="after --: handed to pytest")
 
     _provision(_add(commands, "up", _up, "bring the cluster up with every image in it, without installing the chart"))
@@ -177,7 +178,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _test(options: argparse.Namespace) -> int:
     from mm_hack import suite
 
-    return suite.run_tests(options.unit, options.pytest, options.provision)
+    return suite.run_tests(options.unit, options.pytest, options.provision, options.long)
 
 
 def _archive(given: Sequence[str]) -> int:

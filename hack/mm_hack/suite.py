@@ -35,13 +35,14 @@ def run_checks(bin_folder: Path) -> bool:
     return passed
 
 
-def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str = "auto") -> int:
+def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str = "auto", long: bool = False) -> int:
     """Run checks and tests and return the exit code. pytest's closing line is the last thing printed.
 
     Args:
         unit_only: leave out what needs the cluster or the embedded warehouse.
         pytest_arguments: handed to pytest.
         provision: where the cluster comes from, as for ``mars up``.
+        long: run the tests marked ``long`` too.
     """
     bin_folder = ensure_project()
     if not run_checks(bin_folder):
@@ -55,6 +56,6 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str =
 
         up.up(provision, Progress())
         environment["MARS_REQUIRE_CLUSTER"] = "1"
-        selection = []
+        selection = [] if long else ["-m", "not long"]
     command = [str(bin_folder / "python"), "-m", "pytest", *selection, *pytest_arguments]
     return subprocess.run(command, cwd=REPO, env=environment).returncode

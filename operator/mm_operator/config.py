@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mm_contracts import connections
 from mm_contracts.sources import Sources
+from mm_contracts.topics import Names
 from pydantic import ValidationError
 
 from mm_operator.core.settings import OperatorSettings
@@ -57,11 +58,25 @@ def load_sources() -> Sources:
 
 
 def kafka_settings() -> dict[str, Any]:
-    """Return librdkafka's connection settings from the environment. Raises ConfigError."""
+    """Return librdkafka's connection settings from the environment and its CA as it is now. Raises ConfigError."""
     try:
         return connections.kafka_settings(os.environ)
     except connections.SettingsError as error:
         raise ConfigError(str(error)) from None
+
+
+def kafka_names() -> Names:
+    """Return what the release calls its topics and consumer groups. Raises ConfigError."""
+    try:
+        return connections.kafka_names(os.environ)
+    except connections.SettingsError as error:
+        raise ConfigError(str(error)) from None
+
+
+def own_pod() -> dict[str, Any] | None:
+    """Return the head of the pod that this process runs in, for Events about it; None outside of a cluster."""
+    name, uid = os.environ.get("POD_NAME"), os.environ.get("POD_UID")
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "uid": uid}} if name and uid else None
 
 
 def operator_port() -> int:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
+from mm_contracts.kafka_errors import cause_of
 from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.topics import (
     AS_IT_CAME,
@@ -21,6 +23,7 @@ from mm_contracts.topics import (
 )
 
 from mm_operator import metrics
+from mm_operator.config import ConfigError
 from mm_operator.topics import Message
 
 log = logging.getLogger(__name__)
@@ -81,7 +84,8 @@ def _is_too_large(error: KafkaException) -> bool:
 class DeadLetters:
     """Puts messages that cannot be used on their dead-letter topic."""
 
-    def __init__(self, connection: dict[str, Any]) -> None:
+    def __init__(self, connection: Callable[[], dict[str, Any]]) -> None:
+        """``connection`` gives the producer's settings, read anew for each that is made."""
         self._connection = connection
         self._producer: Producer | None = None
 
@@ -118,15 +122,20 @@ class DeadLetters:
                     )
                     letter = short
                     continue
-                log.warning("a dead letter of %s was not acknowledged: %s", mark.topic, error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 30.0)
+                why = cause_of(error).text
+            except ConfigError as error:
+                why = str(error)
+            log.warning("a dead letter of %s was not acknowledged: %s", mark.topic, why)
+            # A new producer meets brokers that have moved, and trusts a CA that has been replaced.
+            self._producer = None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
 
     def _send(self, letter: _Letter) -> None:
         if self._producer is None:
             self._producer = Producer(
                 {
-                    **self._connection,
+                    **self._connection(),
                     **AS_IT_CAME,
                     "enable.idempotence": True,
                     "linger.ms": 5,

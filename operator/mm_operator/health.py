@@ -13,6 +13,7 @@ class Health:
     _limits: dict[str, float] = field(default_factory=dict)
     _seen: dict[str, float] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
+    _unready: dict[str, str] = field(default_factory=dict)
     ready: bool = False
 
     def expect(self, part: str, seconds: float) -> None:
@@ -40,3 +41,14 @@ class Health:
             if now - self._seen[part] > limit
         ]
         return quiet + [f"{part}: {sentence}" for part, sentence in self._broken.items()]
+
+    def unready(self, part: str, sentence: str | None) -> None:
+        """Say why a part cannot do its work for now, which is no reason to start anew, or (None) that it can."""
+        if sentence is None:
+            self._unready.pop(part, None)
+        else:
+            self._unready[part] = sentence
+
+    def waiting_for(self) -> list[str]:
+        """Return a sentence for each part that cannot do its work for now; the same one once."""
+        return list(dict.fromkeys(self._unready.copy().values()))

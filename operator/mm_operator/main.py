@@ -5,11 +5,11 @@ import asyncio
 import logging
 import os
 import sys
-from typing import Any
 
 from mm_contracts.sources import Sources
+from mm_contracts.topics import Names
 
-from mm_operator.config import ConfigError, kafka_settings, load_settings, load_sources, operator_port
+from mm_operator.config import ConfigError, kafka_names, kafka_settings, load_settings, load_sources, operator_port
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.logs import set_up
 from mm_operator.process import Operator, PartEnded
@@ -17,8 +17,8 @@ from mm_operator.process import Operator, PartEnded
 log = logging.getLogger(__name__)
 
 
-async def _run(settings: OperatorSettings, sources: Sources, kafka: dict[str, Any], port: int) -> None:
-    await Operator(settings, sources, kafka).run(port)
+async def _run(settings: OperatorSettings, sources: Sources, names: Names, port: int) -> None:
+    await Operator(settings, sources, kafka_settings, names).run(port)
 
 
 def main() -> None:
@@ -31,7 +31,9 @@ def main() -> None:
     set_up()
     code = 0
     try:
-        asyncio.run(_run(load_settings(), load_sources(), kafka_settings(), operator_port()))
+        # What is missing there is said at once, and not by a reader for ever.
+        kafka_settings()
+        asyncio.run(_run(load_settings(), load_sources(), kafka_names(), operator_port()))
     except ConfigError as error:
         log.error("%s", error)
         code = 64

@@ -3,7 +3,6 @@
 from typing import Final, get_args
 
 from mm_contracts.reasons import DeadLetterReason, Reason
-from mm_contracts.topics import TOPICS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from mm_operator.core.settings import JobKind
@@ -35,9 +34,6 @@ JOBS_ENDED: Final = Counter(
     registry=REGISTRY,
 )
 # From 0 on: an alert on the increase of a series that begins at 1 would sleep through the first failure.
-for _topic in TOPICS:
-    for _why in DeadLetterReason:
-        DEAD_LETTERS.labels(_topic, _why.value)
 for _kind in get_args(JobKind):
     for _reason in ("Success", *Reason):
         JOBS_ENDED.labels(_kind, str(_reason))
@@ -52,3 +48,20 @@ CLOSURES: Final = Counter("mars_gate_closures", "Times a source was closed for a
 KAFKA_UP: Final = Gauge(
     "mars_kafka_up", "1 while Kafka answers the consumer of this topic.", ["topic"], registry=REGISTRY
 )
+KAFKA_LAG: Final = Gauge(
+    "mars_kafka_lag_messages", "Messages of this topic whose effect does not exist yet.", ["topic"], registry=REGISTRY
+)
+MESSAGES_LOST: Final = Counter(
+    "mars_kafka_messages_lost",
+    "Messages that Kafka's retention deleted before they were read, at most.",
+    ["topic"],
+    registry=REGISTRY,
+)
+
+
+def expect_topic(topic: str) -> None:
+    """Make the series of a topic, from 0 on, for the same reason."""
+    KAFKA_UP.labels(topic).set(0)
+    MESSAGES_LOST.labels(topic)
+    for why in DeadLetterReason:
+        DEAD_LETTERS.labels(topic, why.value)

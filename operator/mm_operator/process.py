@@ -3,18 +3,21 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 from mm_contracts.plan import LABEL_INSTANCE, parse_duration
 from mm_contracts.sources import Sources
-from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING
+from mm_contracts.topics import LOAD_COMPLETE, OBJECT_EVENTS, SCHEDULING, Names
 
 from mm_operator import metrics
+from mm_operator.config import own_pod
 from mm_operator.controller import Controller
 from mm_operator.core.jobs import owner_reference
+from mm_operator.core.progress import Notice
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.deadletters import DeadLetters
 from mm_operator.gatekeeper import Gatekeeper
@@ -25,6 +28,7 @@ from mm_operator.janitor import Janitor
 from mm_operator.job_line import Surroundings
 from mm_operator.kube import ApiError, Kube
 from mm_operator.loads import Loads
+from mm_operator.notices import post_notice
 from mm_operator.observer import Observer
 from mm_operator.schedules import Schedules
 from mm_operator.store import Kind, Store, selectors
@@ -46,12 +50,16 @@ class PartEnded(RuntimeError):
 class Operator:
     """All parts of one process."""
 
-    def __init__(self, settings: OperatorSettings, sources: Sources, kafka: dict[str, Any]) -> None:
+    def __init__(
+        self, settings: OperatorSettings, sources: Sources, kafka: Callable[[], dict[str, Any]], names: Names
+    ) -> None:
+        """``kafka`` gives the settings of a Kafka client, read anew for each."""
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._failed = ""
         self._owners: list[dict[str, Any]] = []
+        self._posting: set[asyncio.Task[None]] = set()
         self._health = Health()
         self._kube = Kube(settings.namespace)
         self._store = Store(settings.instance, settings.plans_without_instance, changed=self._changed)
@@ -61,7 +69,8 @@ class Operator:
         self._observer = Observer(self._store)
         self._janitor = Janitor(self._kube, self._store, settings)
         dead_letters = DeadLetters(kafka)
-        self._intake = Intake(kafka, dead_letters, self._health)
+        release = f"{settings.namespace}/{settings.instance or settings.name_prefix}"
+        self._intake = Intake(kafka, names, release, dead_letters, self._health)
         around = Surroundings(
             self._kube,
             self._store,
@@ -114,7 +123,7 @@ class Operator:
             self._loads.run(),
             self._transforms.run(),
             self._sync_for_ever(),
-            *self._intake.start(handlers, self._kafka_recovered),
+            *self._intake.start(handlers, self._kafka_recovered, self._tell_of_kafka),
         ]
         self._health.ready = True
         log.info("ready: %s", self._store.sizes())
@@ -191,6 +200,13 @@ class Operator:
         # While Kafka was away MinIO dropped its events.
         if topic == OBJECT_EVENTS:
             self._loads.request_sweep("Kafka was away")
+
+    def _tell_of_kafka(self, reason: str, text: str) -> None:
+        if (about := own_pod()) is not None:
+            # The same trouble an hour later is another Event: the API forgets them after an hour.
+            notice = Notice(f"kafka/{text}/{int(time.time()) // 3600}", reason, text, True)
+            self._posting.add(task := self._loop.create_task(post_notice(self._kube, about, notice)))
+            task.add_done_callback(self._posting.discard)
 
     def _on_event(self, kind: Kind, event: str | None, body: dict[str, Any]) -> None:
         self._loop.call_soon_threadsafe(self._observer.watched, kind, event, body)

@@ -31,8 +31,8 @@ async def serve(
         return web.Response(status=503 if problems else 200, text="\n".join(problems or ["ok"]) + "\n")
 
     async def readyz(_request: web.Request) -> web.Response:
-        text = "ok\n" if health.ready else "still reading what the cluster holds\n"
-        return web.Response(status=200 if health.ready else 503, text=text)
+        reasons = health.waiting_for() if health.ready else ["still reading what the cluster holds"]
+        return web.Response(status=503 if reasons else 200, text="\n".join(reasons or ["ok"]) + "\n")
 
     async def metrics(_request: web.Request) -> web.Response:
         refresh()

@@ -35,17 +35,21 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
-    """The installed release, made anew; with MARS_KEEP_TEST_NAMESPACE set it is kept and used again.
-
-    Without a cluster the tests are skipped, unless the run promised one.
-    """
-    from mm_hack import release, tools
+def cluster() -> None:
+    """The cluster. Without one the tests are skipped, unless the run promised one."""
+    from mm_hack import release
 
     if not release.cluster_answers():
         if os.environ.get("MARS_REQUIRE_CLUSTER"):
             pytest.fail("the cluster does not answer: run ./mars up")
         pytest.skip("needs a cluster: run ./mars test")
+
+
+@pytest.fixture(scope="session")
+def system(cluster: None) -> Iterator[System]:  # noqa: ARG001 (without it there is none)
+    """The installed release, made anew; with MARS_KEEP_TEST_NAMESPACE set it is kept and used again."""
+    from mm_hack import release, tools
+
     keep = bool(os.environ.get("MARS_KEEP_TEST_NAMESPACE"))
     if not (keep and release.installed(NAMESPACE)):
         release.uninstall(NAMESPACE)

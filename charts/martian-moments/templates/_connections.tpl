@@ -22,7 +22,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* Secret whose ca.crt signs the brokers' certificates, or nothing. */}}
+{{/* Secret whose certificates (*.crt) sign the brokers' certificates, or nothing. */}}
 {{- define "mars.kafkaCaSecret" -}}
 {{- if eq .Values.kafka.provider "strimzi" -}}{{ .Release.Name }}-cluster-ca-cert
 {{- else if eq .Values.kafka.provider "external" -}}{{ .Values.kafka.external.caSecret }}
@@ -41,7 +41,7 @@ user for each (its Secret has the same name), an external Kafka has one for all.
 - name: KAFKA_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ $root.Release.Name }}-kafka-{{ index . 1 }}, key: password}}
 {{- else if include "mars.kafkaSasl" $root }}
-{{- $secret := required "kafka.external.existingSecret: name a Secret with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD" $root.Values.kafka.external.existingSecret }}
+{{- $secret := include "mars.kafkaUserSecret" . }}
 - name: KAFKA_USERNAME
   valueFrom: {secretKeyRef: {name: {{ $secret }}, key: KAFKA_SASL_USERNAME}}
 - name: KAFKA_PASSWORD
@@ -49,12 +49,37 @@ user for each (its Secret has the same name), an external Kafka has one for all.
 {{- end }}
 {{- end }}
 
+{{/* Secret with the password of a part's user at Kafka, or nothing. Call with (list $ "operator" | "jobs" | "minio"). */}}
+{{- define "mars.kafkaUserSecret" -}}
+{{- $root := index . 0 -}}
+{{- if eq $root.Values.kafka.provider "strimzi" -}}{{ $root.Release.Name }}-kafka-{{ index . 1 }}
+{{- else if include "mars.kafkaSasl" $root -}}
+{{- $external := $root.Values.kafka.external -}}
+{{- get $external.existingSecrets (index . 1) | default $external.existingSecret | required "kafka.external.existingSecret: name a Secret with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD" }}
+{{- end -}}
+{{- end }}
+
+{{/*
+Checksum of what a pod that stays is told by Kafka's Secrets, as they are in the cluster: an upgrade after one was changed
+makes a new pod. Nothing where nobody can look, as in helm template. Call as mars.kafkaUserSecret.
+*/}}
+{{- define "mars.kafkaChecksum" -}}
+{{- $root := index . 0 -}}
+{{- $told := list -}}
+{{- range list (include "mars.kafkaUserSecret" .) (include "mars.kafkaCaSecret" $root) -}}
+{{- if . -}}
+{{- $told = append $told (get (lookup "v1" "Secret" $root.Release.Namespace . | default dict) "data" | default dict) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $told | sha256sum -}}
+{{- end }}
+
 {{- define "mars.kafkaVolumes" -}}
 {{- with include "mars.kafkaCaSecret" . }}
 - name: kafka-ca
   secret:
+    # Whole: while a CA is replaced there is a second certificate, of a name that nobody knows beforehand.
     secretName: {{ . }}
-    items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- end }}
 

@@ -79,7 +79,8 @@ def _references(value: Any) -> list[tuple[str, str, str | None, bool]]:
             elif key == "configMap" and "name" in item:
                 found.append(("ConfigMap", item["name"], None, False))
             elif key == "secret" and "secretName" in item:
-                found += [("Secret", item["secretName"], entry["key"], False) for entry in item.get("items", [])]
+                keys = [entry["key"] for entry in item.get("items", [])]
+                found += [("Secret", item["secretName"], key, False) for key in keys or [None]]
             else:
                 found += _references(item)
     return found

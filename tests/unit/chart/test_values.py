@@ -12,7 +12,7 @@ import pytest
 import yaml
 from mm_cli.main import build_parser
 from mm_contracts.batch import BatchSpec, LoadSpec, TransformSpec
-from mm_contracts.connections import kafka_settings, warehouse_arguments
+from mm_contracts.connections import kafka_names, kafka_settings, warehouse_arguments
 from mm_contracts.plan import PlanSpec
 from mm_contracts.sources import Sources
 from mm_operator.core.jobs import build_ingest_job, build_load_job, build_transform_job
@@ -138,8 +138,9 @@ def _read_all(objects: list[Object]) -> None:
         for container in containers(template):
             env = _env(container, objects)
             words = [*container.get("command", []), *container.get("args", [])]
-            if "KAFKA_BOOTSTRAP_SERVERS" in env:
-                kafka_settings(env)
+            if {"mm-operator", "topics", "schedule"} & set(words):
+                kafka_settings(env, lambda _where: "certificates that Kafka's owner gives")
+                kafka_names(env)
             if "SNOWFLAKE_USER" in env:
                 warehouse_arguments(env)
             if "mm-simulator" in words:

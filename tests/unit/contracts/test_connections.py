@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from mm_contracts.connections import SettingsError, check_key, external_stage, kafka_settings, warehouse_arguments
+from mm_contracts.connections import (
+    SettingsError,
+    check_key,
+    external_stage,
+    kafka_names,
+    kafka_settings,
+    warehouse_arguments,
+)
+from mm_contracts.topics import TOPICS
 
 ACCOUNT = {"SNOWFLAKE_ACCOUNT": "org-account", "SNOWFLAKE_USER": "MARS_LOADER"}
 
@@ -131,25 +139,69 @@ def test_an_external_stage_is_an_accounts_and_named_in_full() -> None:
         external_stage({"SNOWFLAKE_EXTERNAL_STAGE": "MARS.BRONZE.ARCHIVE", "SNOWFLAKE_HOST": "mars-warehouse"})
 
 
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
+LOGIN = {
+    "KAFKA_BOOTSTRAP_SERVERS": "k:9093",
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "KAFKA_USERNAME": "u",
+    "KAFKA_PASSWORD": "p",
+}
+
+
 def test_kafka_plain_and_with_sasl() -> None:
     assert kafka_settings({"KAFKA_BOOTSTRAP_SERVERS": "k:9092", "KAFKA_PASSWORD": ""}) == {
         "bootstrap.servers": "k:9092"
     }
-    env = {
-        "KAFKA_BOOTSTRAP_SERVERS": "k:9093",
-        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-        "KAFKA_USERNAME": "u",
-        "KAFKA_PASSWORD": "p",
-        "KAFKA_SSL_CA_LOCATION": "/ca.crt",
-    }
-    assert kafka_settings(env) == {
-        "bootstrap.servers": "k:9093",
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": "u",
-        "sasl.password": "p",
-        "ssl.ca.location": "/ca.crt",
-    }
-    with pytest.raises(SettingsError, match="KAFKA_BOOTSTRAP_SERVERS is not set"):
-        kafka_settings({})
+    for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"):
+        env = LOGIN | {"KAFKA_SASL_MECHANISM": mechanism, "KAFKA_SSL_CA_LOCATION": "/ca"}
+        assert kafka_settings(env, lambda where: f"certificates of {where}") == {
+            "bootstrap.servers": "k:9093",
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": mechanism,
+            "sasl.username": "u",
+            "sasl.password": "p",
+            "ssl.ca.pem": "certificates of /ca",
+        }
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"KAFKA_BOOTSTRAP_SERVERS": ""}, "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        ({"KAFKA_PASSWORD": ""}, "KAFKA_PASSWORD is not set: give the password of user u"),
+        ({"KAFKA_USERNAME": ""}, "KAFKA_USERNAME is not set"),
+        ({"KAFKA_SASL_MECHANISM": ""}, "KAFKA_SASL_MECHANISM is not set"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is 'TLS': give one of"),
+        ({"KAFKA_SSL_CA_LOCATION": "/nowhere"}, "KAFKA_SSL_CA_LOCATION is /nowhere: No such file"),
+    ],
+)
+def test_kafka_settings_that_cannot_work_say_what_to_set(changed: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        kafka_settings(LOGIN | changed)
+
+
+def test_all_certificates_of_a_secret_are_trusted_while_one_replaces_another(tmp_path: Path) -> None:
+    for name, text in (
+        ("ca.crt", "new"),
+        ("ca-2026-11-27T23-00-00Z.crt", "old"),
+        ("ca.p12", "\0"),
+        ("ca.password", "secret"),
+    ):
+        (tmp_path / name).write_text(CERTIFICATE.replace("MII", text))
+    pem = kafka_settings(LOGIN | {"KAFKA_SSL_CA_LOCATION": str(tmp_path)})["ssl.ca.pem"]
+    assert (pem.count("BEGIN CERTIFICATE"), "new" in pem, "old" in pem, "secret" in pem) == (2, True, True, False)
+    alone = kafka_settings(LOGIN | {"KAFKA_SSL_CA_LOCATION": str(tmp_path / "ca.crt")})["ssl.ca.pem"]
+    assert alone == CERTIFICATE.replace("MII", "new") + "\n"
+    (tmp_path / "ca.crt").write_text("nothing")
+    with pytest.raises(SettingsError, match="there is no certificate in PEM form"):
+        kafka_settings(LOGIN | {"KAFKA_SSL_CA_LOCATION": str(tmp_path / "ca.crt")})
+
+
+def test_one_prefix_for_topics_and_groups() -> None:
+    assert kafka_names({}).topics == TOPICS
+    names = kafka_names({"KAFKA_TOPIC_PREFIX": "team-a."})
+    assert names.topic("minio-events") == "team-a.minio-events"
+    assert names.group("martian-moments-operator") == "team-a.martian-moments-operator"
+    with pytest.raises(SettingsError, match="KAFKA_TOPIC_PREFIX is 'a b'"):
+        kafka_names({"KAFKA_TOPIC_PREFIX": "a b"})

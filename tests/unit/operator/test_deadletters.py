@@ -47,7 +47,7 @@ def put(kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch, message: Message, sen
 
     monkeypatch.setattr(deadletters, "Producer", kafka)
     monkeypatch.setattr(deadletters.asyncio, "sleep", at_once)
-    asyncio.run(DeadLetters({}).put(message, DeadLetterReason.NOT_JSON, sentence))
+    asyncio.run(DeadLetters(dict).put(message, DeadLetterReason.NOT_JSON, sentence))
     (letter,) = kafka.sent
     return letter
 
@@ -114,7 +114,7 @@ def test_a_shortened_letter_too_is_tried_until_kafka_takes_it(monkeypatch: pytes
 @pytest.mark.parametrize("size", [8_388_608 - 100, 20_000_000])
 def test_the_client_leaves_it_to_kafka_what_is_too_large(size: int, caplog: pytest.LogCaptureFixture) -> None:
     # librdkafka's own broker has no limit. The second message came compressed: the topic's limit holds for that form.
-    letters = DeadLetters({"test.mock.num.brokers": "1"})
+    letters = DeadLetters(lambda: {"test.mock.num.brokers": "1"})
     large = message(b"x" * size)
 
     async def story() -> None:

@@ -2,7 +2,7 @@
 
 from mm_contracts.reasons import DeadLetterReason, Reason
 from mm_contracts.topics import TOPICS
-from mm_operator.metrics import REGISTRY
+from mm_operator.metrics import REGISTRY, expect_topic
 
 
 def test_ends_are_counted_from_zero_so_that_an_increase_shows_the_first_one() -> None:
@@ -13,5 +13,6 @@ def test_ends_are_counted_from_zero_so_that_an_increase_shows_the_first_one() ->
 
 def test_dead_letters_are_counted_from_zero_too() -> None:
     for topic in TOPICS:
+        expect_topic(topic)
         for reason in map(str, DeadLetterReason):
             assert REGISTRY.get_sample_value("mars_dead_letters_total", {"topic": topic, "reason": reason}) is not None

@@ -14,6 +14,9 @@ ports:
 {{/* Ports of an external Kafka's brokers, as JSON. */}}
 {{- define "mars.kafkaPorts" -}}
 {{- $ports := list -}}
+{{- range .Values.kafka.external.brokerPorts -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
 {{- range splitList "," .Values.kafka.external.bootstrapServers -}}
 {{- $ports = append $ports (regexFind "[0-9]+$" (trim .) | default "9092" | int) -}}
 {{- end -}}

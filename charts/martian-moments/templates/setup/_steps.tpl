@@ -9,7 +9,7 @@ resources:
   limits: {memory: 192Mi}
 {{- end }}
 
-{{/* Makes or awaits the topics. Call with (list $ "operator" | "jobs"). */}}
+{{/* Makes the topics, or awaits them where somebody else does. Call with (list $ "operator"), or "jobs", who only waits. */}}
 {{- define "mars.topicsStep" -}}
 {{- $root := index . 0 -}}
 {{- $topics := $root.Values.kafka.topics -}}
@@ -19,7 +19,7 @@ args:
   - mars
   - setup
   - topics
-  {{- if or (eq $root.Values.kafka.provider "strimzi") (not $topics.create) }}
+  {{- if or (eq $root.Values.kafka.provider "strimzi") (not $topics.create) (eq (index . 1) "jobs") }}
   - --wait-only
   {{- else }}
   - --partitions={{ int $topics.partitions }}
