@@ -79,7 +79,9 @@ def load_captures(folder: Path) -> Captures:
     """
     if not folder.is_dir():
         raise CaptureError(f"SIM_CAPTURES_DIR: there is no folder {folder}; name one with recorded answers")
-    paths = sorted(folder.rglob("*.json"))
+    # A mounted ConfigMap holds each file twice, the second time in a folder of its own bookkeeping (..2026_01_01).
+    mine = (path for path in folder.rglob("*.json") if ".." not in str(path.relative_to(folder)))
+    paths = sorted(mine)
     if not paths:  # to serve generated sols to who asked for recorded ones would go unnoticed
         raise CaptureError(f"SIM_CAPTURES_DIR: no file of {folder} ends in .json; put recorded answers there")
     sols: dict[tuple[str, int], dict[int, Recorded]] = {}

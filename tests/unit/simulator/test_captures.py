@@ -102,3 +102,19 @@ def test_real_captures_are_served_as_they_are(make: Callable[..., Any]) -> None:
         assert len(served) == count == api.manifest(rover)["photos"][0]["total_photos"]
         assert sorted(served, key=lambda p: p["id"]) == sorted(real, key=lambda p: p["id"])
         assert served == sorted(served, key=lambda p: (p["camera"]["id"], p["id"]))
+
+
+def test_a_mounted_config_map_counts_once(tmp_path: Path) -> None:
+    """Its files are links into a folder that is itself inside the folder."""
+    inner = tmp_path / "..2026_01_01"
+    inner.mkdir()
+    layer = {"type": "FeatureCollection", "name": "M20_waypoints", "features": []}
+    (inner / "m20_waypoints.json").write_text(json.dumps(layer))
+    (tmp_path / "m20_waypoints.json").symlink_to(inner / "m20_waypoints.json")
+    assert load_captures(tmp_path).layers == {("Perseverance", "waypoints"): ((0.0, layer),)}
+
+
+def test_a_map_layer_must_say_which(tmp_path: Path) -> None:
+    (tmp_path / "layer.json").write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    with pytest.raises(CaptureError, match=r"layer\.json is a map layer, but its name does not say which"):
+        load_captures(tmp_path)
