@@ -213,6 +213,7 @@ NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
         ({"X-RateLimit-Limit": "2000", "X-RateLimit-Remaining": "1999"}, 2000, 1999, None),
         ({"X-RateLimit-Limit": "2000", "X-RateLimit-Remaining": "0"}, 2000, 0, None),
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "90"}, None, 0, 90),
+        ({"X-RateLimit-Remaining": "5", "X-RateLimit-Reset": "90"}, None, 5, None),
         ({"X-RateLimit-Remaining-Hour": "0", "X-RateLimit-Reset-Hour": str(int(NOW.timestamp()) + 60)}, None, 0, 60),
         ({"X-RateLimit-Remaining-Hour": "7", "X-RateLimit-Remaining-Day": "3"}, None, 3, None),
         ({"RateLimit-Remaining": "0", "RateLimit-Reset": "2026-01-02T03:05:05Z"}, None, 0, 60),
