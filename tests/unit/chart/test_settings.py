@@ -267,3 +267,18 @@ def test_external_parts_leave_nothing_of_their_own(render: Callable[..., list[Ob
     objects = render(*EXTERNAL)
     assert not [one for one in objects if one["kind"] == "StatefulSet"]
     assert [one["metadata"]["name"] for one in objects if one["kind"] == "Secret"] == ["mars-source"]
+
+
+def test_who_schedules_manifests_knows_the_sources(render: Callable[..., list[Object]]) -> None:
+    variant, seen = render(), 0
+    for _, template in pod_templates(variant):
+        for container in containers(template):
+            if "schedule" in container.get("args", []):
+                mount = next(one for one in container["volumeMounts"] if one["name"] == "sources")
+                volume = next(one for one in template["spec"]["volumes"] if one["name"] == "sources")
+                held = named(variant, "ConfigMap", volume["configMap"]["name"])["data"]
+                assert mount["mountPath"] == f"/etc/martian-moments/{mount['subPath']}"
+                assert mount["mountPath"] == _env(variant)["MARS_SOURCES_FILE"]
+                Sources.model_validate_json(held[mount["subPath"]])
+                seen += 1
+    assert seen == 4  # after the install and by the clock, manifests and coordinates

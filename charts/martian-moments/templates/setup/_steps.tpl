@@ -88,4 +88,5 @@ env:
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
   {{- include "mars.kafkaMounts" $root | nindent 2 }}
+  - {name: sources, mountPath: /etc/martian-moments/sources.json, subPath: sources.json, readOnly: true}
 {{- end }}
