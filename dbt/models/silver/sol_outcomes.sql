@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['object_key', 'sol', 'attempt'],
+        unique_key=['object_key', 'source', 'sol', 'attempt'],
         on_schema_change='fail',
         cluster_by=['rover_name', 'sol'],
         tags=['loop'],
@@ -102,7 +102,7 @@ outcomes as (
 
 ,
 
--- Attempts that an object no longer speaks of, because it was replaced or is gone from bronze.
+-- Attempts that an object no longer speaks of, because it was replaced (perhaps by the answer of another source) or is gone from bronze.
 withdrawn as (
 
     select
@@ -134,6 +134,7 @@ withdrawn as (
     left join outcomes
         on
             former.object_key = outcomes.object_key
+            and former.source = outcomes.source
             and former.sol = outcomes.sol
             and former.attempt = outcomes.attempt
     where
