@@ -15,18 +15,20 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mm_dashboard.actions import Actions
 from mm_dashboard.bucket import Store
 from mm_dashboard.cluster import Cluster
 from mm_dashboard.context import Context, context
 from mm_dashboard.kube import Kube
 from mm_dashboard.live import Live
 from mm_dashboard.origins import Origins
-from mm_dashboard.pages import images, overview
+from mm_dashboard.pages import acting, gallery, images, overview, route, sols, work
 from mm_dashboard.pictures import Fetcher, Gallery
 from mm_dashboard.render import HEADERS, Assets, Pages
 from mm_dashboard.settings import Settings
 from mm_dashboard.snapshots import Snapshots
-from mm_dashboard.warehouse import Warehouse
+from mm_dashboard.visitors import Doorkeeper
+from mm_dashboard.warehouse import Away, NotBuilt, Warehouse
 
 TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -59,9 +61,10 @@ def build(
     """Return the application over its readers; ``close`` is called at its end."""
     assets = Assets()
     cluster = Cluster(kube, settings.release)
-    pages = Pages(assets, lambda _: {"settings": settings})
-    gallery = Gallery(Fetcher(Origins(settings.picture_origins, settings.sources, settings.picture_sources)), store)
-    parts = Context(settings, warehouse, kube, cluster, Snapshots(cluster.version), pages, gallery)
+    door, actions = Doorkeeper(settings), Actions(kube, settings.namespace, settings.release)
+    pages = Pages(assets, lambda request: {"settings": settings, "visitor": door.visitor(request)})
+    shown = Gallery(Fetcher(Origins(settings.picture_origins, settings.sources, settings.picture_sources)), store)
+    parts = Context(settings, warehouse, kube, cluster, Snapshots(cluster.version), pages, shown, door, actions)
 
     async def static(request: Request) -> Response:
         name = request.path_params["name"]
@@ -81,12 +84,26 @@ def build(
         first = asyncio.create_task(overview.values(parts))
         yield
         first.cancel()
-        gallery.close()
+        shown.close()
         close()
 
     app = Starlette(
         routes=[
             Route("/", overview.overview),
+            Route("/sols", sols.sols),
+            Route("/sols.json", sols.solmap),
+            Route("/gaps.csv", sols.gaps_csv),
+            Route("/sols/{rover}/{sol:int}", sols.sol),
+            Route("/pictures", gallery.gallery),
+            Route("/pictures.csv", gallery.gallery_csv),
+            Route("/pictures/{rover}/{sol:int}/{name}", gallery.picture),
+            Route("/route", route.route),
+            Route("/work", work.work),
+            Route("/work/plans/{plan}", work.plan),
+            Route("/work/jobs/{job}", work.job),
+            Route("/sign-in", acting.sign_in, methods=["GET", "POST"]),
+            Route("/sign-out", acting.sign_out, methods=["POST"]),
+            Route("/actions/{verb}", acting.act, methods=["POST"]),
             Route("/thumbnails/{rover}/{sol:int}/{name}", images.thumbnail),
             Route("/originals/{rover}/{sol:int}/{name}", images.original),
             Route("/live/{page}", Live().stream),
@@ -94,7 +111,7 @@ def build(
             Route("/healthz", health),
         ],
         middleware=[Middleware(SafeHeaders), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
-        exception_handlers={404: _not_found, 500: _broken},
+        exception_handlers={404: _not_found, 503: _not_now, Away: _not_now, NotBuilt: _not_now, 500: _broken},
         lifespan=lifespan,
     )
     app.state.context = parts
@@ -105,6 +122,10 @@ async def _not_found(request: Request, problem: Exception) -> Response:
     said = getattr(problem, "detail", "")
     sentence = said if said and said != "Not Found" else "There is nothing at this address."
     return _trouble(request, 404, "Not found", sentence)
+
+
+async def _not_now(request: Request, problem: Exception) -> Response:
+    return _trouble(request, 503, "Not now", f"{getattr(problem, 'detail', problem)} Try again in a moment.")
 
 
 async def _broken(request: Request, _: Exception) -> Response:

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from mm_contracts.plan import GROUP, LABEL_ATTEMPT, LABEL_BATCH, LABEL_FINISHED, LABEL_KIND, LABEL_PLAN
+from mm_contracts.plan import LABEL_ATTEMPT, LABEL_BATCH, LABEL_FINISHED, LABEL_KIND, LABEL_PLAN, BatchRecord
 
 from mm_dashboard.kube import Body, Kube, KubeError
 
@@ -15,6 +15,8 @@ INSTANCE: Final = "app.kubernetes.io/instance"
 COMPONENT: Final = "app.kubernetes.io/component"
 FINISHED_SHOWN: Final = 200
 """Plans that have ended: as many as one list answers quickly, of the many that there may be."""
+RECORD: Final = tuple(field.alias or name for name, field in BatchRecord.model_fields.items())
+"""Names of what a batch's record may say."""
 Value = TypeVar("Value")
 
 
@@ -56,8 +58,8 @@ class Plan:
 
     @property
     def records(self) -> list[Body]:
-        """The batches that still matter, as the status holds them."""
-        return list((self.raw.get("status") or {}).get("records") or [])
+        """The batches that still matter, as the status holds them; what a record does not say is None."""
+        return [dict.fromkeys(RECORD) | record for record in (self.raw.get("status") or {}).get("records") or []]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,11 @@ class Cluster:
             return self._last_run[1]
         return f"{self._last_run[1]}~{int(time.time() // (300 if not self._state.problem else 60))}"
 
+    def forget(self) -> None:
+        """Look anew when asked next: something was changed."""
+        self._state = State(self._state.plans, self._state.jobs, self._state.parts, 0.0, self._state.problem)
+        self._finished = (0.0, self._finished[1])
+
     async def look(self, patience: float = 1.5) -> State:
         """Return the state, not older than a few seconds where Kubernetes answers within ``patience`` seconds."""
         if time.time() - self._state.at >= self._seconds and self._task is None:
@@ -266,8 +273,3 @@ def plan_name_of(text: str) -> str:
     """Return a name for a new plan made of some text, as Kubernetes allows them: at most 50 characters."""
     kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
     return "-".join(part for part in kept.split("-") if part)[:50].rstrip("-") or "plan"
-
-
-def plan_path(name: str) -> dict[str, Any]:
-    """Return a selector-friendly reference to a plan for Events."""
-    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": "IngestionPlan", "name": name}

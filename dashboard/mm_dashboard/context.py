@@ -7,12 +7,14 @@ from typing import Final, cast
 
 from starlette.requests import Request
 
+from mm_dashboard.actions import Actions
 from mm_dashboard.cluster import Cluster
 from mm_dashboard.kube import Kube
 from mm_dashboard.pictures import Address, Gallery
-from mm_dashboard.render import Pages, stem
+from mm_dashboard.render import Pages
 from mm_dashboard.settings import Settings
 from mm_dashboard.snapshots import Reading, Snapshots
+from mm_dashboard.visitors import Doorkeeper
 from mm_dashboard.warehouse import Row, Warehouse
 
 ADDRESSES_KEPT: Final = 4000
@@ -29,6 +31,8 @@ class Context:
     snapshots: Snapshots
     pages: Pages
     gallery: Gallery
+    door: Doorkeeper
+    actions: Actions
     addresses: OrderedDict[str, Address] = field(default_factory=OrderedDict)
     """Where pictures are that a page has just shown: their thumbnails are asked for next."""
 
@@ -37,9 +41,9 @@ class Context:
         return await self.snapshots.get((sql, binds), lambda: self.warehouse.rows(sql, binds))
 
     def remember(self, rows: Iterable[Row]) -> None:
-        """Keep the addresses of pictures that a page shows (rows with rover_name, sol, file_name, img_src, source)."""
+        """Keep the addresses of pictures that a page shows (rows with rover_name, sol, image_id, img_src, source)."""
         for row in rows:
-            key = f"{row['rover_name'].lower()}/{row['sol']}/{stem(row['file_name'])}"
+            key = f"{row['rover_name'].lower()}/{row['sol']}/{row['image_id']}"
             self.addresses[key] = Address(row["img_src"], row["source"])
             self.addresses.move_to_end(key)
         while len(self.addresses) > ADDRESSES_KEPT:

@@ -8,12 +8,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from mm_dashboard.context import Context, context
-from mm_dashboard.pages import overview
+from mm_dashboard.pages import overview, work
 
-Source = Callable[[Context], Awaitable[dict[str, str]]]
+Source = Callable[[Context, Mapping[str, str]], Awaitable[dict[str, str]]]
 
-SOURCES: Final[dict[str, Source]] = {"overview": overview.fragments}
-"""What each live page is made of."""
+SOURCES: Final[dict[str, Source]] = {
+    "overview": overview.fragments,
+    "work": work.fragments,
+    "job": work.log_fragments,
+}
+"""What each live page is made of; the page's parameters are those of the stream."""
 PERIOD: Final = 2.0
 """Seconds between two looks."""
 LIFE: Final = 900.0
@@ -56,12 +60,12 @@ class Live:
             return PlainTextResponse("There is no such stream.\n", 404)
         if self._open >= WATCHERS:
             return PlainTextResponse("Too many pages are open: try again later.\n", 503, {"Retry-After": "30"})
-        parts = context(request)
+        parts, query = context(request), dict(request.query_params)
 
         async def events() -> AsyncIterator[str]:
             self._open += 1
             try:
-                async for text in changes(lambda: source(parts)):
+                async for text in changes(lambda: source(parts, query)):
                     yield text
             finally:
                 self._open -= 1

@@ -29,7 +29,8 @@ order by rover_name, sols desc, reason
 
 NEWEST: Final = """
 select
-    photo.rover_name, photo.sol, photo.camera_name, photo.file_name, photo.utc, photo.lmst, photo.img_src, photo.source
+    photo.image_id, photo.rover_name, photo.sol, photo.camera_name, photo.file_name, photo.utc, photo.lmst,
+    photo.img_src, photo.source
 from SILVER.FACT_PHOTOS as photo
 inner join GOLD.ROVER_SUMMARY as summary
     on photo.rover_name = summary.rover_name and photo.sol = summary.newest_archived_sol
@@ -47,23 +48,27 @@ BUILT: Final = (
 SOURCES: Final = """
 select
     source,
-    max(iff(is_whole, ingested_at, null)) as last_answer_at,
-    max(iff(status = 'failed', ingested_at, null)) as last_failure_at,
-    count_if(status = 'failed')::integer as failed,
-    count(*)::integer as asked
-from SILVER.SOL_OUTCOMES
+    listagg(iff(is_in_charge, rover_name, null), ', ') within group (order by rover_name) as in_charge_of,
+    max(last_success_at) as last_answer_at,
+    max(last_failure_at) as last_failure_at,
+    max_by(last_failure_reason, last_failure_at) as last_failure_reason,
+    sum(round(coalesce(error_rate, 0) * coalesce(attempts_of_a_day, 0)))::integer as failed,
+    sum(coalesce(attempts_of_a_day, 0))::integer as asked,
+    min(budget_remaining)::integer as budget_remaining,
+    max(budget_limit)::integer as budget_limit
+from SILVER.SOURCE_HEALTH
 group by source
 order by source
 """
+"""One row per source: when it last answered and failed, what it was asked for in a day, and what it still allows."""
 
 SOLS: Final = """
 with archived as (
 
-    select counts.rover_name, counts.sol, sum(counts.photos)::integer as photos
-    from SILVER.SOL_CAMERAS as counts
-    inner join SILVER.DIM_ROVERS as rovers on counts.rover_name = rovers.rover_name and counts.source = rovers.source
-    where counts.photos > 0
-    group by counts.rover_name, counts.sol
+    select rover_name, sol, sum(photos)::integer as photos
+    from SILVER.SOL_CAMERAS
+    where photos > 0
+    group by rover_name, sol
 
 )
 
@@ -77,7 +82,7 @@ select
     gaps.attempts,
     gaps.is_due,
     gaps.is_newest
-from SILVER.STG_NASA__MANIFEST_SOLS as promised
+from SILVER.SOL_PROMISES as promised
 full outer join archived on promised.rover_name = archived.rover_name and promised.sol = archived.sol
 left join SILVER.INGESTION_PLANNING as gaps on promised.rover_name = gaps.rover_name and promised.sol = gaps.sol
 order by 1, 2
@@ -86,7 +91,7 @@ order by 1, 2
 
 PROMISE: Final = """
 select earth_date, promised_photos, promised_cameras, camera_names, ingested_at
-from SILVER.STG_NASA__MANIFEST_SOLS where rover_name = ? and sol = ?
+from SILVER.SOL_PROMISES where rover_name = ? and sol = ?
 """
 GAP: Final = """
 select status, promised_photos, archived_photos, attempts, last_attempt_at, next_attempt_at, is_due, reason, message
@@ -102,9 +107,6 @@ SCHEDULES: Final = """
 select scheduled_at, schedule_id, attempt, reason
 from BRONZE.SCHEDULE_LEDGER where rover_name = ? and sol = ? order by scheduled_at
 """
-LOADS_OF_OBJECTS: Final = """
-select object_key, load_id, loaded_at, row_count from BRONZE.LOAD_LEDGER where object_key in ({marks})
-"""
 ACTIVITY: Final = "select * from GOLD.DAILY_ACTIVITY where rover_name = ? and sol = ?"
 DRIVES_OF_SOL: Final = """
 select drive_number, from_rmc, to_rmc, length_m, started_at, ended_at, duration_seconds, has_odd_window
@@ -112,34 +114,34 @@ from SILVER.FACT_PATH where rover_name = ? and sol = ? order by drive_number
 """
 
 _FRAME: Final = """
-photo.rover_name, photo.sol, photo.camera_name, photo.file_name, photo.utc, photo.lmst, photo.sclk, photo.eye,
-photo.is_thumbnail, photo.is_listed, photo.img_src, photo.source
-"""
-_OF_SOURCE_IN_CHARGE: Final = """
-inner join SILVER.DIM_ROVERS as rovers on photo.rover_name = rovers.rover_name and photo.source = rovers.source
+photo.image_id, photo.rover_name, photo.sol, photo.camera_name, photo.file_name, photo.utc, photo.lmst,
+photo.sclk, photo.eye, photo.is_thumbnail, photo.is_listed, photo.img_src, photo.source
 """
 
 PHOTOS_OF_SOL: Final = f"""
 select {_FRAME}
-from SILVER.FACT_PHOTOS as photo {_OF_SOURCE_IN_CHARGE}
+from SILVER.FACT_PHOTOS as photo
 where photo.rover_name = ? and photo.sol = ?
 order by photo.utc nulls last, photo.file_name
 """
-ADDRESSES_OF_SOL: Final = "select file_name, img_src, source from SILVER.FACT_PHOTOS where rover_name = ? and sol = ?"
+ADDRESSES_OF_SOL: Final = "select image_id, img_src, source from SILVER.FACT_PHOTOS where rover_name = ? and sol = ?"
 """Where the pictures of a sol are, at their sources."""
 
 PHOTO: Final = """
 select photo.*, cameras.camera_full_name as camera_title, cameras.camera_category
 from SILVER.FACT_PHOTOS as photo
 left join SILVER.DIM_CAMERAS as cameras on photo.camera_key = cameras.camera_key
-where photo.rover_name = ? and photo.sol = ? and split_part(photo.file_name, '.', 1) = ?
-order by photo.is_listed desc, photo.ingested_at desc
+where photo.rover_name = ? and photo.sol = ? and photo.image_id = ?
+"""
+SAID: Final = """
+select source, photo_id, img_src, is_listed, ingested_at
+from SILVER.SOURCE_PHOTOS where rover_name = ? and sol = ? and image_id = ? order by source
 """
 """What each source says of one picture."""
 
 TRAVEL: Final = """
 select drive_key, travel_phase, is_doubtful, started_at, ended_at
-from GOLD.PHOTO_TRAVEL_CORRELATION where rover_name = ? and sol = ? and photo_id = ? order by drive_key
+from GOLD.PHOTO_TRAVEL_CORRELATION where rover_name = ? and sol = ? and image_id = ? order by drive_key
 """
 PLACE: Final = """
 select path.drive_number, points.longitude, points.latitude, points.elevation_m
@@ -164,7 +166,7 @@ def pictures(where: Sequence[str], order: str, limit: int, offset: int) -> str:
     conditions = " and ".join(["photo.is_listed", *where])
     return f"""
 select {_FRAME}
-from SILVER.FACT_PHOTOS as photo {_OF_SOURCE_IN_CHARGE}
+from SILVER.FACT_PHOTOS as photo
 where {conditions}
 order by {ORDERS[order]}
 limit {int(limit)} offset {int(offset)}
@@ -177,9 +179,7 @@ ORDERS: Final = {
     "clock": "photo.lmst nulls last, photo.sol, photo.file_name",
 }
 PHASE: Final = """
-(photo.rover_name, photo.sol, photo.photo_id) in (
-    select rover_name, sol, photo_id from GOLD.PHOTO_TRAVEL_CORRELATION where travel_phase = ?
-)
+photo.image_id in (select image_id from GOLD.PHOTO_TRAVEL_CORRELATION where travel_phase = ?)
 """
 """A condition of ``pictures``: taken before, during or after a drive of its sol."""
 
@@ -192,11 +192,11 @@ inner join SILVER.FACT_PATH as path on points.drive_key = path.drive_key
 where points.rover_name = ?
 order by points.drive_number, points.point_number
 """
-SPOTS: Final = f"""
+SPOTS: Final = """
 select
     photo.site, photo.drive, count(*)::integer as photos,
     min(photo.sol)::integer as first_sol, max(photo.sol)::integer as last_sol
-from SILVER.FACT_PHOTOS as photo {_OF_SOURCE_IN_CHARGE}
+from SILVER.FACT_PHOTOS as photo
 where photo.rover_name = ? and photo.is_listed and photo.site is not null and photo.drive is not null
 group by photo.site, photo.drive
 """
@@ -215,6 +215,14 @@ OBJECTS_OF_PLAN: Final = """
 select batch, attempt, rover_name, sol_start, sol_end, photo_count, ingestion_date, load_id, loaded_at, object_key
 from BRONZE.RAW_PHOTO_RESPONSE where plan = ? order by batch, attempt
 """
-REJECTED: Final = (
-    "select object_key, reason, message, rejected_at from BRONZE.REJECTED_OBJECTS order by rejected_at desc limit 100"
-)
+SET_ASIDE: Final = """
+select object_key, grain, reason, message, last_seen_at, attempts, next_attempt_at
+from BRONZE.SET_ASIDE order by last_seen_at desc limit 100
+"""
+"""What could not be used of what sources sent: whole objects, or fields of one that is loaded."""
+ALL_GAPS: Final = """
+select
+    rover_name, sol, earth_date, status, promised_photos, archived_photos, attempts, last_attempt_at, next_attempt_at,
+    is_due, reason, message
+from SILVER.INGESTION_PLANNING order by rover_name, sol
+"""

@@ -26,7 +26,13 @@ HEADERS: Final = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
-NAVIGATION: Final[tuple[tuple[str, str], ...]] = (("/", "Overview"),)
+NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
+    ("/", "Overview"),
+    ("/sols", "Sols"),
+    ("/pictures", "Pictures"),
+    ("/route", "Route"),
+    ("/work", "Work"),
+)
 """The pages: address and name."""
 
 REASONS: Final[Mapping[str, str]] = {
@@ -124,11 +130,6 @@ def distance(metres: object) -> str:
     return f"{value / 1000:,.2f} km" if value >= 1000 else f"{value:,.0f} m"
 
 
-def stem(file_name: object) -> str:
-    """Return a file's name without its ending: a picture's identity within its rover."""
-    return str(file_name or "").partition(".")[0]
-
-
 class Pages:
     """Renders templates."""
 
@@ -142,8 +143,9 @@ class Pages:
             auto_reload=False,
         )
         self._environment.filters |= {
-            "when": when, "ago": ago, "n": number, "size": size, "distance": distance, "stem": stem, "span": span,
+            "when": when, "ago": ago, "n": number, "size": size, "distance": distance, "span": span,
             "moment": lambda seconds: datetime.fromtimestamp(float(seconds), UTC),
+            "count": lambda number, one, many: f"{number:,} {one if number == 1 else many}",
             "lmst": lambda hours: clock(float(hours)) if hours is not None else "—",
             "reason": lambda text: REASONS.get(str(text), str(text or "")),
         }  # fmt: skip
@@ -158,6 +160,8 @@ class Pages:
         """Return a whole page."""
         path = request.url.path
         here = next((link for link, _ in NAVIGATION[1:] if path == link or path.startswith(f"{link}/")), "/")
-        shared = {"navigation": NAVIGATION, "here": here, "path": path, **self._common(request)}
+        shared = {"loading": False, "navigation": NAVIGATION, "here": here, "path": path, **self._common(request)}
         body = self._environment.get_template(template).render(shared | values)
-        return HTMLResponse(body, status, headers={"Cache-Control": "private, no-cache"})
+        # A page that is sent before everything is read asks for itself again, with scripts or without.
+        again = {"Refresh": "2"} if values.get("loading") else {}
+        return HTMLResponse(body, status, headers={"Cache-Control": "private, no-cache", **again})

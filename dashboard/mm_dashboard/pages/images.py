@@ -11,9 +11,8 @@ from starlette.responses import Response
 from mm_dashboard import queries
 from mm_dashboard.context import Context, context
 from mm_dashboard.pictures import SIZES, Address, NoPicture, Picture
-from mm_dashboard.render import stem
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,120}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,159}")
 _KEPT: Final = {"Cache-Control": "private, max-age=604800"}
 _NONE: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200" width="320" height="200">'
@@ -49,7 +48,7 @@ async def address_of(parts: Context, rover: str, sol: int, name: str) -> Address
         ("addresses", rover, sol), lambda: parts.warehouse.rows(queries.ADDRESSES_OF_SOL, (rover, sol)), patience=10
     )
     for row in reading.value or []:
-        if stem(row["file_name"]) == name:
+        if row["image_id"] == name:
             return Address(row["img_src"], row["source"])
     return None
 

@@ -1,7 +1,7 @@
 """The first page: each rover, what runs, what needs a person. Its parts renew themselves while it is open."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -82,7 +82,7 @@ async def overview(request: Request) -> Response:
     return parts.pages.page(request, "overview.html", **await values(parts))
 
 
-async def fragments(parts: Context) -> dict[str, str]:
+async def fragments(parts: Context, _query: Mapping[str, str]) -> dict[str, str]:
     """Return the parts of the page by name, as they are now."""
     known = await values(parts)
     return {name: parts.pages.fragment(f"parts/{name}.html", **known) for name in PARTS}

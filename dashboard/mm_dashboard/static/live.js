@@ -2,7 +2,7 @@
 const page = document.querySelector("[data-live-page]");
 
 function follow() {
-  const stream = new EventSource(`/live/${page.dataset.livePage}${location.search}`);
+  const stream = new EventSource(`/live/${page.dataset.livePage}`);
   for (const part of page.querySelectorAll("[data-live]")) {
     stream.addEventListener(part.dataset.live, (event) => replace(part, event.data));
   }

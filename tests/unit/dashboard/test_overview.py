@@ -6,8 +6,9 @@ import re
 
 from mm_dashboard import queries
 
-from .conftest import TEMPLATES, Site, rover
+from .conftest import TEMPLATES, Site
 from .fake_kube import job, plan, pod
+from .scripted import rover
 
 
 def test_a_rovers_card_says_what_is_there_and_what_is_missing(site: Site) -> None:

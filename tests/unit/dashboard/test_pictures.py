@@ -15,7 +15,8 @@ from mm_dashboard.origins import Origins, origin
 from mm_dashboard.pictures import NoPicture, media_of, shrink
 from PIL import Image
 
-from .conftest import Site, frame
+from .conftest import Site
+from .scripted import frame
 
 NASA = "https://mars.nasa.gov"
 SOURCES = Sources(

@@ -1,0 +1,61 @@
+"""The dashboard over a scripted archive, in a browser."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from mm_contracts.sources import Source, Sources
+from mm_dashboard.app import build
+from mm_dashboard.kube import Api
+from mm_dashboard.settings import Settings
+from playwright.sync_api import Browser
+
+from tests.dashboard.archive import TOKEN, archive, cluster
+from tests.dashboard.chromium import chromium
+from tests.unit.dashboard.fake_kube import FakeKube, serving
+from tests.unit.dashboard.scripted import MemoryStore, ScriptedWarehouse
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as opened:
+        yield opened
+
+
+@dataclass
+class Site:
+    """The running dashboard and what is behind it."""
+
+    url: str
+    warehouse: ScriptedWarehouse
+    kube: FakeKube
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The dashboard as it runs in the cluster, on a port of its own; pictures have no source that answers.
+
+    With the parameter "away" the warehouse does not answer from the beginning.
+    """
+    kube, warehouse = cluster(), archive()
+    warehouse.away = getattr(request, "param", "") == "away"
+    nowhere = Sources(default="simulator", sources={"simulator": Source(base_url="http://127.0.0.1:9/v1")})
+    with serving(kube) as api_url:
+        settings = Settings("mars", "mars", api_url, None, sources=nowhere, actions=True, token=TOKEN)
+        api = Api(settings)
+        app = build(settings, warehouse, api, MemoryStore(), api.close)
+        server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the dashboard did not start"
+            thread.join(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Site(f"http://127.0.0.1:{port}", warehouse, kube)
+        server.should_exit = True
+        thread.join(30)
