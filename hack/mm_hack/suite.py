@@ -16,6 +16,22 @@ CHECKS: tuple[tuple[str, ...], ...] = (
     ("lint-imports",),
 )
 
+NO_TESTS = 5
+"""pytest's exit code where nothing was selected."""
+
+# What needs no cluster runs on all cores, a file at a time, for a file's tests share a server; the cluster's tests
+# follow each other on one archive that grows.
+SPREAD = ("--numprocesses", "auto", "--dist", "loadfile")
+UNIT: tuple[str, ...] = ("-m", "not cluster and not warehouse", *SPREAD, "tests/unit")
+ALONE: tuple[str, ...] = ("-m", "not cluster", *SPREAD)
+CLUSTER: tuple[str, ...] = ("-m", "cluster")
+
+
+def _short(selection: Sequence[str]) -> tuple[str, ...]:
+    """A round without the tests that are marked ``long``."""
+    option, expression, *rest = selection
+    return (option, f"({expression}) and not long", *rest)
+
 
 def run_checks(bin_folder: Path) -> bool:
     """Run the static checks; print what each says when it fails. Return whether all passed."""
@@ -49,13 +65,23 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str =
         print("mars: the checks above failed; tests were not run", file=sys.stderr)
         return 1
     environment = {**os.environ, "PYTHONPATH": str(REPO / "hack")}
-    selection = ["-m", "not cluster and not warehouse", "--numprocesses", "auto", "tests/unit"]
+    rounds = [UNIT] if unit_only else [ALONE, CLUSTER]
+    if not long:
+        rounds = [_short(selection) for selection in rounds]
     if not unit_only:
         from mm_hack import up
         from mm_hack.progress import Progress
 
         up.up(provision, Progress())
         environment["MARS_REQUIRE_CLUSTER"] = "1"
-        selection = [] if long else ["-m", "not long"]
-    command = [str(bin_folder / "python"), "-m", "pytest", *selection, *pytest_arguments]
-    return subprocess.run(command, cwd=REPO, env=environment).returncode
+    pytest = [str(bin_folder / "python"), "-m", "pytest", "--durations=20", "--durations-min=5"]
+    codes = [
+        subprocess.run([*pytest, *selection, *pytest_arguments], cwd=REPO, env=environment).returncode
+        for selection in rounds
+    ]
+    return exit_code(codes)
+
+
+def exit_code(codes: Sequence[int]) -> int:
+    """The whole run's exit code from its rounds': a round that a person's selection leaves empty counts for nothing."""
+    return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
