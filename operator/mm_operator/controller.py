@@ -95,7 +95,8 @@ class Controller:
             self._wake.clear()
             self.decide()
             try:
-                await asyncio.wait_for(self._wake.wait(), self._pause())
+                async with asyncio.timeout(self._pause()):
+                    await self._wake.wait()
             except TimeoutError:
                 pass
 

@@ -89,7 +89,8 @@ class Gatekeeper:
             waiting.append(turn)
             try:
                 # Permits that nobody gives back end by time alone.
-                await asyncio.wait_for(turn, min(left, 0.5))
+                async with asyncio.timeout(min(left, 0.5)):
+                    await turn
             except TimeoutError:
                 pass
             finally:
@@ -165,7 +166,8 @@ class Gatekeeper:
     async def _save_for_ever(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._save_now.wait(), SAVE_SECONDS)
+                async with asyncio.timeout(SAVE_SECONDS):
+                    await self._save_now.wait()
             except TimeoutError:
                 pass
             self._save_now.clear()

@@ -40,6 +40,8 @@ not there, and a counter that begins anew would count it at every start."""
 EVENT_SECONDS: Final = 3600.0
 """What failed so long before the start gets no Event any more. Clusters keep Events for an hour, mostly: of what failed
 later an Event is there if it was told, and posting it again adds nothing; an older one would be told at every start."""
+QUIET_SECONDS: Final = 600.0
+"""A step in which the API takes its time for each of many calls is slow, and not dead."""
 IDLE_SECONDS: Final = 15.0
 """Longest time between two decisions."""
 
@@ -117,7 +119,7 @@ class JobLine(ABC):
 
     async def run(self) -> None:
         """Decide for ever: on events, on Jobs' changes, and when a time has come."""
-        self._around.health.expect(self.name, 120)
+        self._around.health.expect(self.name, QUIET_SECONDS)
         while True:
             self._around.health.beat(self.name)
             self._wake.clear()
@@ -130,7 +132,8 @@ class JobLine(ABC):
                 log.exception("deciding about the %s failed", self.name)
                 pause = RETRY_SECONDS
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
             except TimeoutError:
                 pass
 

@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 SYNC_SECONDS: Final = 45.0
 """Between two comparisons of everything watched with what the API lists."""
+FIRST_PAUSE: Final = 1.0
+"""Seconds after which a cluster that cannot be read is asked again, doubling up to a quarter of a minute."""
 GRACE_SECONDS: Final = 2.0
 """At the end: how long to wait for threads that are in the middle of a commit or a watch."""
 
@@ -141,7 +143,7 @@ class Operator:
         return True
 
     async def _first_look(self) -> None:
-        pause = 1.0
+        pause = FIRST_PAUSE
         while True:
             try:
                 await self._sync()
@@ -167,8 +169,8 @@ class Operator:
             try:
                 await self._sync()
             except ApiError as error:
+                # No reason for a restart: the next process would find the same API.
                 log.warning("the cluster cannot be listed: %s", error)
-                continue
             self._health.beat("comparison with the API")
 
     async def _find_owner(self) -> None:

@@ -1,8 +1,12 @@
-"""Sets of batch indexes as the bits of one number: a plan of 10,000 batches costs what a plan of ten does."""
+"""Sets of batch indexes as the bits of one number: a plan of 10,000 batches costs what a plan of ten does.
+
+Texts are read and written once: a plan is looked at more often than batches of it end.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _ITEM: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
@@ -18,15 +22,7 @@ class Indexes:
     @classmethod
     def parse(cls, text: str, below: int) -> "Indexes":
         """Return the indexes in a text that are smaller than ``below``. What is no index list holds none."""
-        bits = 0
-        for item in text.split(",") if text else ():
-            found = _ITEM.fullmatch(item)
-            if found is None:
-                return cls()
-            low, high = int(found[1]), int(found[2] or found[1])
-            if low <= high:
-                bits |= ((1 << (high - low + 1)) - 1) << low
-        return cls(bits & ((1 << below) - 1))
+        return cls(_bits(text) & ((1 << below) - 1))
 
     @classmethod
     def of(cls, indexes: Iterable[int]) -> "Indexes":
@@ -39,11 +35,7 @@ class Indexes:
     @property
     def text(self) -> str:
         """The shortest text that ``parse`` reads back as the same set."""
-        parts = []
-        for run in _RUN.finditer(bin(self.bits)[:1:-1]):
-            low, high = run.start(), run.end() - 1
-            parts.append(str(low) if low == high else f"{low}-{high}")
-        return ",".join(parts)
+        return _text(self.bits)
 
     def add(self, index: int) -> None:
         """Put an index in."""
@@ -66,3 +58,25 @@ class Indexes:
             lowest = bits & -bits
             yield lowest.bit_length() - 1
             bits ^= lowest
+
+
+@lru_cache(maxsize=4096)
+def _bits(text: str) -> int:
+    bits = 0
+    for item in text.split(",") if text else ():
+        found = _ITEM.fullmatch(item)
+        if found is None:
+            return 0
+        low, high = int(found[1]), int(found[2] or found[1])
+        if low <= high:
+            bits |= ((1 << (high - low + 1)) - 1) << low
+    return bits
+
+
+@lru_cache(maxsize=4096)
+def _text(bits: int) -> str:
+    parts = []
+    for run in _RUN.finditer(bin(bits)[:1:-1]):
+        low, high = run.start(), run.end() - 1
+        parts.append(str(low) if low == high else f"{low}-{high}")
+    return ",".join(parts)

@@ -76,7 +76,7 @@ def scripted_source() -> Iterator[ScriptedSource]:
             if reply.cut is not None:
                 self.close_connection = True
 
-        do_POST = do_DELETE = do_GET
+        do_POST = do_DELETE = do_PATCH = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 from cluster_view import SOURCES
@@ -114,6 +115,69 @@ def test_a_failed_load_is_made_good_by_a_sweep() -> None:
         await settle(world)
         assert world.warehouse == {key(1)}
         assert any(event["reason"] == "WarehouseError" for event in world.kube.kind("events").values())
+
+    run(story())
+
+
+def pod_of(world: World, job: dict[str, Any], **status: Any) -> dict[str, Any]:
+    """Give a Job a pod in some state."""
+    name = job["metadata"]["name"]
+    labels = {**job["metadata"]["labels"], "job-name": name}
+    return world.kube.add("pods", {"metadata": {"name": f"{name}-pod", "labels": labels}, "status": status})
+
+
+def test_a_load_that_cannot_start_is_given_up() -> None:
+    async def story() -> None:
+        world = World(stuckAfter="30s")
+        tick(1)
+        await world.step()
+        (job,) = world.kube.live_jobs("sweep")
+        waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+        pod_of(world, job, phase="Pending", containerStatuses=[{"name": "main", "state": waiting}])
+        for _ in range(2):
+            await world.step()
+            assert job["spec"]["activeDeadlineSeconds"] > 1
+        tick(31)
+        await world.step()
+        assert world.kube.kind("jobs")[job["metadata"]["name"]]["spec"]["activeDeadlineSeconds"] == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("kind", ["sweep", "load", "transform"])
+def test_a_lost_node_holds_up_no_load_and_no_dbt_run(kind: str) -> None:
+    async def story() -> None:
+        world = World()
+        if kind != "sweep":
+            await settle(world)
+        world.bucket.add(key(1))
+        world.events.publish(s3(key(1)))
+        while not (jobs := world.kube.live_jobs(kind)):
+            await world.step()
+            for job in world.kube.live_jobs():
+                if kind not in job["metadata"]["name"]:
+                    world.end(job)
+            tick(1)
+        (job,) = jobs
+        pod = pod_of(world, job, phase="Running")
+        pod["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 5}
+        world.kube.stamp(pod)
+        await world.step()
+        tick(30)
+        await world.step()
+        assert len(world.kube.live_jobs(kind)) == 1
+        tick(10)
+        lost = job["metadata"]["name"]
+        for _ in range(20):
+            await world.step()
+            for other in world.kube.live_jobs():
+                if other["metadata"]["name"] != lost:
+                    world.end(other)
+            tick(1)
+        assert world.built == {key(1)}
+        world.events.commit()
+        world.loaded.commit()
+        assert (world.events.committed, world.loaded.committed) == (1, 1)
 
     run(story())
 
