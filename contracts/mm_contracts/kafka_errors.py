@@ -102,9 +102,11 @@ def sentence(cause: Cause, settings: Mapping[str, Any], topic: str = "", group: 
     if name == "_RESOLVE":
         return f"the host name of Kafka at {servers} is not known: check KAFKA_BOOTSTRAP_SERVERS, and the cluster's DNS"
     if name in ("_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT"):
+        # Which call got no answer says nothing; that a connection was refused does.
+        why = "" if "Local: " in cause.text or name != "_TRANSPORT" else f" ({_detail(cause.text)})"
         return (
-            f"Kafka at {servers} does not answer ({_detail(cause.text)}): check that it runs and can be reached, and "
-            f"that {protocol} is the protocol of this port"
+            f"Kafka at {servers} does not answer{why}: check that it runs and can be reached, and that {protocol} is "
+            "the protocol of this port"
         )
     return f"Kafka at {servers} answers {name}: {_detail(cause.text)}"
 

@@ -98,9 +98,11 @@ class Link:
             self._login_since = now if self._login_since is None else self._login_since
             if now - self._login_since > LOGIN_SECONDS:
                 self._health.broken(self._part, text)
-        self._health.unready(self._part, text)
         patience = QUIET_SECONDS if self._was_up else START_SECONDS
-        if weighty.lasting or self._told or now - self._down_since > patience:
+        told = weighty.lasting or self._told or now - self._down_since > patience
+        if told or not self._was_up:
+            self._health.unready(self._part, text)
+        if told:
             self._teller.problem(self._topic, "KafkaUnusable" if weighty.lasting else "KafkaAway", text)
             self._told = True
 

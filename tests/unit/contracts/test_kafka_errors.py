@@ -46,7 +46,10 @@ SAID = [
     (Cause("GROUP_AUTHORIZATION_FAILED", "..."), "user mars may not use consumer group g"),
     (Cause("UNKNOWN_TOPIC_OR_PART", "Broker: Unknown topic or partition"), "Kafka at k:9093 has no topic t"),
     (UNKNOWN_HOST, "the host name of Kafka at k:9093 is not known"),
-    (SILENT, "Kafka at k:9093 does not answer (Failed to get metadata: Local: Broker transport failure)"),
+    (
+        SILENT,
+        "Kafka at k:9093 does not answer: check that it runs and can be reached, and that SASL_SSL is",
+    ),
     (Cause("_INVALID_ARG", "Failed to create consumer: sasl.username and sasl.password must be set"), "cannot use its"),
     (Cause("NOT_ENOUGH_REPLICAS", "Broker: Not enough in-sync replicas"), "answers NOT_ENOUGH_REPLICAS"),
 ]

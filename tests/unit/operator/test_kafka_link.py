@@ -59,7 +59,7 @@ def test_a_restarted_broker_is_not_told_but_followed_by_a_sweep(world: World) ->
     world.link.answered()
     world.link.note(Cause("_ALL_BROKERS_DOWN", "1/1 brokers are down"))
     world.link.failed(AWAY, SETTINGS)
-    assert world.up() == 0
+    assert (world.up(), world.health.waiting_for()) == (0, [])
     world.now = QUIET_SECONDS - 1
     world.link.answered()
     assert (world.posted, len(world.recovered), world.up()) == ([], 1, 1)
