@@ -152,6 +152,12 @@ def server_properties(
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
+        # A machine that does everything else as well must not make three controllers elect a new leader all the time.
+        "controller.quorum.election.timeout.ms": 5_000,
+        "controller.quorum.fetch.timeout.ms": 20_000,
+        "controller.quorum.request.timeout.ms": 15_000,
+        "broker.session.timeout.ms": 30_000,
+        "replica.lag.time.max.ms": 60_000,
         "log.cleaner.enable": "false",
         "num.network.threads": 2,
         "num.io.threads": 2,
