@@ -13,6 +13,7 @@ SET_ASIDE: Final = f"{SCHEMA}.SET_ASIDE"
 SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
 BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
 CHARGES: Final = f"{SCHEMA}.CHARGE_LEDGER"
+TEST_RESULTS: Final = f"{SCHEMA}.TEST_RESULTS"
 
 LOST: Final = "''"
 """The ETag, as SQL, of a ledger entry whose rows went away with their table: no object has it, so that the next sweep
@@ -123,6 +124,17 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("PART", "varchar"),
         ("CONTENT", "varchar"),
         ("BUILT_AT", "timestamp_ntz"),
+    ),
+    # How each data test of the models went last.
+    "TEST_RESULTS": (
+        ("TEST_NAME", "varchar"),
+        ("STATUS", "varchar"),
+        ("FAILURES", "integer"),
+        ("MESSAGE", "varchar"),
+        ("SECONDS", "double"),
+        ("RUN_ID", "varchar"),
+        ("TESTED_AT", "timestamp_ntz"),
+        ("LAST_PASSED_AT", "timestamp_ntz"),
     ),
 }
 

@@ -10,3 +10,14 @@
 
 {#- The present time in UTC; a macro, so that unit tests can set it. -#}
 {% macro now_utc() -%} sysdate() {%- endmacro %}
+
+{#-
+    Metres along a great circle between two points, degrees, of a sphere of 3,396,190 m: that radius gives the lengths of NASA's layers.
+    Snowflake's HAVERSINE measures on the Earth.
+-#}
+{% macro mars_distance_m(latitude0, longitude0, latitude1, longitude1) -%}
+    2 * 3396190 * asin(least(1, sqrt(
+        power(sin(radians({{ latitude1 }} - {{ latitude0 }}) / 2), 2)
+        + cos(radians({{ latitude0 }})) * cos(radians({{ latitude1 }})) * power(sin(radians({{ longitude1 }} - {{ longitude0 }}) / 2), 2)
+    )))
+{%- endmacro %}

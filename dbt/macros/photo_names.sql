@@ -66,7 +66,8 @@
         when 'm20' then regexp_substr({{ file_name }}, '^[NFRZ]([LR])', 1, 1, 'e', 1)
         when 'msl' then regexp_substr({{ file_name }}, '^[FRN]([LR])', 1, 1, 'e', 1)
         when 'mer' then regexp_substr(substr({{ file_name }}, 24, 1), '[LR]')
-        else regexp_substr(substr({{ file_name }}, 5, 2), 'M([LR])', 1, 1, 'e', 1)
+        when 'msss' then regexp_substr(substr({{ file_name }}, 5, 2), 'M([LR])', 1, 1, 'e', 1)
+        when 'msss_short' then regexp_substr(substr({{ file_name }}, 5, 2), 'M([LR])', 1, 1, 'e', 1)
     end
 {%- endmacro %}
 
@@ -184,4 +185,28 @@
         when {{ grammar }} = 'msl' then substr({{ file_name }}, 1, 1) || substr({{ file_name }}, 3, 11) || '_' || substr({{ file_name }}, 26, 9)
         when {{ grammar }} = 'mer' then substr({{ file_name }}, 1, 11) || '_' || substr({{ file_name }}, 19, 5)
     end
+{%- endmacro %}
+
+{#-
+    What a picture's product is, apart from how it was compressed: of the mast, arm and descent cameras all stills are one kind, lossless
+    or not, and so are all frames of a video and all merges of a stack in focus; elsewhere it is the product itself.
+-#}
+{% macro name_kind(grammar, file_name) -%}
+    case
+        when {{ grammar }} in ('msss', 'msss_short') then
+            case
+                when contains('ABCDEFGHI', {{ name_product(grammar, file_name) }}) then 'still'
+                when contains('JKLMNOPQ', {{ name_product(grammar, file_name) }}) then 'video'
+                when contains('RT', {{ name_product(grammar, file_name) }}) then 'merge'
+                else 'range'
+            end
+        else {{ name_product(grammar, file_name) }}
+    end
+{%- endmacro %}
+
+{#- By which a newer version sorts after an older one; of grammar msss a lossless picture (A to C, J, K) after a compressed one. -#}
+{% macro version_rank(grammar, version) -%}
+    iff({{ grammar }} in ('msss', 'msss_short'),
+        iff(contains('ABCJK', substr({{ version }}, 1, 1)), '1', '0') || substr({{ version }}, 2) || {{ version }},
+        coalesce({{ version }}, ''))
 {%- endmacro %}

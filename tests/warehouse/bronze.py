@@ -112,12 +112,14 @@ def manifest_batch(rover: str, manifest: dict[str, Any], at: str, source: str = 
     return Batch(key, rover, at, {"MANIFESTS": [manifest]}, source=source)
 
 
-def coordinates_batch(rover: str, features: list[dict[str, Any]], at: str) -> Batch:
-    """An object of one rover's drives."""
+def coordinates_batch(
+    rover: str, features: list[dict[str, Any]], at: str, places: list[dict[str, Any]] | None = None
+) -> Batch:
+    """An object of one rover's drives, and of its waypoints as the ingest Job types them."""
     stamp = at.replace("-", "").replace(":", "")
     return Batch(
         f"coordinates/{rover.lower()}/mars_rover_coordinates_batch_{stamp}.json", rover, at,
-        {"COORDINATES": features}, {"COORDINATE_COUNT": len(features)},
+        {"COORDINATES": features} | ({} if places is None else {"PLACES": places}), {"COORDINATE_COUNT": len(features)},
     )  # fmt: skip
 
 
@@ -140,11 +142,7 @@ class Source:
 
     def features(self, rover: str) -> list[dict[str, Any]]:
         """A rover's drives, none for rovers without a traverse layer."""
-        from mm_simulator.shell.mmgis import _traverse
-
-        drives = self._layers.drives(rover, self._now)
-        world = self._layers._world(self._now)
-        return [f | {"rover_name": rover} for f in _traverse(world, rover, drives)["features"]]
+        return [f | {"rover_name": rover} for f in self._layers._layer(rover, "traverse", self._now)["features"]]
 
     def batch(self, rover: str, sols: Iterable[int], at: str, name: str = "") -> Batch:
         """The object of these sols, all asked and answered."""

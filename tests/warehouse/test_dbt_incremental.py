@@ -39,6 +39,11 @@ TABLES = (
     "GOLD.PHOTO_COUNTS",
     "GOLD.DAILY_ACTIVITY",
     "GOLD.PHOTO_TRAVEL_CORRELATION",
+    "SILVER.PHOTO_FRAMES",
+    "SILVER.FACT_PLACES",
+    "SILVER.FACT_DRIVES",
+    "SILVER.SOL_DRIVES",
+    "GOLD.PHOTOS",
 )
 
 PHOTOS, MANIFESTS, COORDINATES = (TABLES_OF[dataset].name for dataset in ("photos", "manifests", "coordinates"))

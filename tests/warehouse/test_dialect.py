@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -221,6 +222,12 @@ QUERIES = [
 ]
 
 
+def test_haversine_measures_on_the_earth(cursor: Any) -> None:
+    """As Snowflake's does, in km of a sphere of 6,371 km: a degree of the equator is 111 km there, 59 on Mars."""
+    ((km,),) = cursor.execute("select haversine(0, 0, 0, 1)").fetchall()
+    assert km == pytest.approx(6371 * math.pi / 180, abs=0.001)
+
+
 @pytest.mark.parametrize(("statement", "rows"), [*SEMI_STRUCTURED, *FLATTEN, *NUMBERS, *NESTED, *TEXT, *TIME, *QUERIES])
 def test_answer(cursor: Any, statement: str, rows: list[tuple[Any, ...]]) -> None:
     assert cursor.execute(statement).fetchall() == rows
@@ -239,6 +246,18 @@ def test_answer(cursor: Any, statement: str, rows: list[tuple[Any, ...]]) -> Non
         ("select to_char(v, '999') from n", "TO_CHAR with the format '999'"),
         ("select regexp_instr('a1', '[0-9]', 1, 1, 0, 'c', 1)", "not support"),
         ("remove @s pattern = '.*'", "without PATTERN"),
+        ("select hash('a')", "use MD5 or SHA2"),
+        ("select hash_agg(v) from n", "hash_agg"),
+        ("select to_varchar(d, 'DDD') from n", "TO_CHAR with the format 'DDD'"),
+        ("select to_date('2024-032', 'YYYY-DDD')", "could not|Could not"),
+        ("select v from n order by all", "ALL"),
+        ("select object_insert(doc, 'a', 1) from p", "struct_insert"),
+        ("select width_bucket(v, 0, 10, 5) from n", "width_bucket"),
+        ("select ratio_to_report(v) over () from n", "ratio_to_report"),
+        ("select as_integer(doc:f) from p", "as_integer"),
+        ("select parse_url('http://a/b')", "PARSE_URL"),
+        ("select to_geography('POINT(1 2)')", "GEOGRAPHY"),
+        ("select ls from (select 1 as ls) where ls < 2", "Expecting >"),
     ],
 )
 def test_what_is_refused_says_why(cursor: Any, statement: str, words: str) -> None:

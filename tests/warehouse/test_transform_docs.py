@@ -21,7 +21,7 @@ from mm_contracts.keys import DOCS_PAGE
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.transform.dbt import PARSE_STATE, Dbt, DbtProblem
-from mm_jobs.transform.docs import Docs
+from mm_jobs.transform.docs import Content, Docs
 
 from tests.warehouse.loads import (
     MemoryBucket,
@@ -125,7 +125,13 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
         assert manifest["nodes"][model]["compiled_code"]
     parents = manifest["parent_map"]
     assert "source.martian_moments.bronze.raw_photo_response" in parents["model.martian_moments.stg_nasa__photos"]
-    assert "model.martian_moments.rover_summary" in parents["exposure.martian_moments.archive_progress"]
+    assert "model.martian_moments.rover_summary" in parents["exposure.martian_moments.dashboard"]
+
+    # How the tests went is a table.
+    with Client(query_tag="test") as warehouse:
+        results = warehouse.run("select count(*), count_if(IS_GOOD), count(LAST_PASSED_AT) from GOLD.TEST_RESULTS")
+    assert results[0][0] > 100
+    assert results[0][0] == results[0][1] >= results[0][2] > 100
 
     # What the embedded warehouse does not know it does not say; what it says is so.
     stats = catalog["nodes"]["model.martian_moments.fact_photos"]["stats"]
@@ -133,13 +139,19 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     with Client(query_tag="test") as warehouse:
         assert [(stats["row_count"]["value"],)] == warehouse.run("select count(*) from SILVER.FACT_PHOTOS")
 
+    # The graph shows what depends on what; tests would be half of its nodes.
+    assert manifest["unit_tests"] == {}
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    assert tests
+    assert all(test["test_metadata"] for test in tests)
+
     # dbt's page reports its readers to dbt's makers where this is true.
     assert manifest["metadata"]["send_anonymous_usage_stats"] is False
     assert server.env()["SNOWFLAKE_PASSWORD"] not in page
 
     # Another process finds the page that is there good enough.
     later = Dbt(project, tmp_path / "2", VARIABLES, "MARS", log, query_tag="later")
-    assert Docs(pages, timedelta(hours=1), log).renew(later) == "fresh"
+    assert Docs(pages, timedelta(hours=1), log).renew(later, Content("more", settled=False), dict) == "fresh"
 
     read = later.reads("ingestion_planning")
     assert {"ingestion_planning", "sol_cameras", "fact_photos", "stg_nasa__manifests", "ref_cameras"} <= read
@@ -154,7 +166,7 @@ from mm_jobs.transform.dbt import Dbt
 project, work = map(Path, sys.argv[1:])
 dbt = Dbt(project, work, {}, "MARS", Log("transform"), query_tag="quiet")
 assert dbt.prepare()
-Path(work / "page.html").write_bytes(dbt.page())
+Path(work / "page.html").write_bytes(dbt.page({}))
 """
 
 

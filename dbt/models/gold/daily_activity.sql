@@ -1,5 +1,5 @@
--- What a sol was spent on. Where a rover's drives carry no sol, or it has no traverse layer, or the layer does not reach the
--- sol yet, the day type is Unknown: no drive on record is not the same as no drive.
+-- What a sol was spent on. Where nothing tells whether the rover drove, or how far, the day type is Unknown: no drive on record is
+-- not the same as no drive.
 
 with
 
@@ -39,19 +39,12 @@ drives as (
     select
         rover_name,
         sol,
-        count(*)::integer as drives,
-        sum(coalesce(length_m, 0))::double as distance_m,
-        sum(duration_seconds)::integer as drive_seconds,
-        count_if(has_odd_window) > 0 as has_odd_drive
-    from {{ ref('fact_path') }}
-    where sol is not null
-    group by rover_name, sol
-
-),
-
-layers as (
-
-    select rover_name, max(sol) as last_drive_sol from drives group by rover_name
+        drives,
+        length_m as distance_m,
+        datediff('second', started_at, ended_at)::integer as drive_seconds,
+        is_doubtful as has_odd_drive
+    from {{ ref('sol_drives') }}
+    where drives is not null
 
 ),
 
@@ -59,7 +52,7 @@ sols as (
 
     select rover_name, sol from photos
     union
-    select rover_name, sol from drives
+    select rover_name, sol from drives where drives > 0
 
 )
 
@@ -69,16 +62,14 @@ select
     sols.sol,
     dateadd('day', floor(sols.sol * {{ sol_seconds() }} / 86400)::integer, rovers.landing_date)::date as earth_date,
     case
-        when layers.last_drive_sol is null or sols.sol > layers.last_drive_sol then 'Unknown'
-        when coalesce(drives.distance_m, 0) = 0 then 'Stationary'
+        when drives.distance_m is null then 'Unknown'
+        when drives.distance_m = 0 then 'Stationary'
         when drives.distance_m < 5 then 'Minimal Movement'
         when drives.distance_m < 20 then 'Short Travel'
         else 'Long Travel'
     end as day_type,
-    iff(
-        layers.last_drive_sol is null or sols.sol > layers.last_drive_sol, null, coalesce(drives.distance_m, 0)
-    )::double as distance_m,
-    coalesce(drives.drives, 0)::integer as drives,
+    drives.distance_m::double as distance_m,
+    drives.drives::integer as drives,
     drives.drive_seconds,
     coalesce(drives.has_odd_drive, false) as has_odd_drive,
     coalesce(photos.photos, 0)::integer as photos,
@@ -91,4 +82,3 @@ from sols
 inner join rovers on sols.rover_name = rovers.rover_name
 left join photos on sols.rover_name = photos.rover_name and sols.sol = photos.sol
 left join drives on sols.rover_name = drives.rover_name and sols.sol = drives.sol
-left join layers on sols.rover_name = layers.rover_name

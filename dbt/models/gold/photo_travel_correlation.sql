@@ -44,9 +44,10 @@ select
         when drives.has_inverted_clock then 'unknown'
         when photos.sclk < drives.sclk_start then 'before'
         when photos.sclk > drives.sclk_end then 'after'
+        when drives.has_odd_window then 'doubtful'
         else 'during'
     end as travel_phase,
-    photos.sclk between drives.sclk_start and drives.sclk_end as taken_during_travel,
+    photos.sclk between drives.sclk_start and drives.sclk_end and not drives.has_odd_window as taken_during_travel,
     drives.has_odd_window,
     photos.sclk between drives.sclk_start and drives.sclk_end and drives.has_odd_window as is_doubtful
 from photos

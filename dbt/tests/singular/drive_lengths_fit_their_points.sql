@@ -10,10 +10,10 @@ steps as (
     select
         drive_key,
         part_number,
-        radians(latitude) as latitude,
-        radians(longitude) as longitude,
-        lag(radians(latitude)) over (partition by drive_key, part_number order by point_number) as former_latitude,
-        lag(radians(longitude)) over (partition by drive_key, part_number order by point_number) as former_longitude
+        latitude,
+        longitude,
+        lag(latitude) over (partition by drive_key, part_number order by point_number) as former_latitude,
+        lag(longitude) over (partition by drive_key, part_number order by point_number) as former_longitude
     from {{ ref('dim_coordinates') }}
 
 ),
@@ -22,12 +22,7 @@ measured as (
 
     select
         drive_key,
-        sum(
-            2 * 3396190 * asin(least(1, sqrt(
-                power(sin((latitude - former_latitude) / 2), 2)
-                + cos(latitude) * cos(former_latitude) * power(sin((longitude - former_longitude) / 2), 2)
-            )))
-        ) as length_m
+        sum({{ mars_distance_m('former_latitude', 'former_longitude', 'latitude', 'longitude') }}) as length_m
     from steps
     where former_latitude is not null
     group by drive_key

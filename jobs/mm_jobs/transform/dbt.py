@@ -21,6 +21,7 @@ import yaml
 
 from mm_jobs.common.env import redact
 from mm_jobs.common.log import Log
+from mm_jobs.transform import page
 
 PARSE_STATE: Final = "partial_parse.msgpack"
 _QUERY_TAG: Final = "SNOWFLAKE_QUERY_TAG"
@@ -39,6 +40,8 @@ class NodeResult:
     status: str
     message: str
     seconds: float
+    failures: int | None = None
+    """Rows that a test found; None of what is no test."""
 
     @property
     def good(self) -> bool:
@@ -122,10 +125,13 @@ class Dbt:
         for node in found:
             self._log.debug("dbt.node", node=node.name, kind=node.kind, status=node.status, seconds=node.seconds)
 
-    def page(self) -> bytes:
+    def page(self, counts: page.Counts) -> bytes:
         """Return dbt's documentation of the project and its tables as one HTML file.
 
         Everything is compiled for it: this process may have run some models, or none.
+
+        Args:
+            counts: rows by schema and table.
 
         Raises:
             DbtProblem: dbt could not compile the project, or read the catalog, or made no page.
@@ -133,14 +139,20 @@ class Dbt:
         manifest = self._parsed()
         if failed := failures(self.invoke("compile")):
             raise DbtProblem(f"dbt could not compile {failed[0].name}: {failed[0].message}"[:1000])
-        # dbt puts the manifest's file into the page, and writes that file only where it compiles by itself: once more.
-        manifest.write(str(self._work / "manifest.json"))
-        answer = self._dbt("docs", "generate", "--static", "--no-compile", manifest=manifest)
-        page = self._work / "static_index.html"
-        if not answer.success or not page.exists():
-            said = answer.exception or getattr(answer.result, "errors", None) or "dbt docs ended without a page"
+        from dbt.task.docs import DOCS_INDEX_FILE_PATH
+
+        written = self._work / "manifest.json"
+        manifest.write(str(written))
+        answer = self._dbt("docs", "generate", "--no-compile", manifest=manifest)
+        catalog = self._work / "catalog.json"
+        if not answer.success or not catalog.exists():
+            said = answer.exception or getattr(answer.result, "errors", None) or "dbt docs ended without a catalog"
             raise DbtProblem(" ".join(str(said).split())[:1000])
-        return page.read_bytes()
+        return page.composed(
+            Path(DOCS_INDEX_FILE_PATH).read_text(encoding="utf-8"),
+            page.readable(json.loads(written.read_text())),
+            page.counted(json.loads(catalog.read_text()), counts),
+        )
 
     def reads(self, model: str) -> frozenset[str]:
         """Return the names of a model and of all models that it reads, directly or through others.
@@ -228,6 +240,7 @@ def _node_result(result: Any) -> NodeResult:
         status=str(getattr(result.status, "value", result.status)),
         message=redact(" ".join(str(result.message or "").split())),
         seconds=float(result.execution_time or 0.0),
+        failures=getattr(result, "failures", None),
     )
 
 

@@ -1,6 +1,7 @@
 """The page that describes the models, renewed now and then. It is a convenience: whatever happens here fails no run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -8,17 +9,19 @@ from mm_contracts.keys import DOCS_PAGE
 
 from mm_jobs.common.ending import rfc3339
 from mm_jobs.common.log import Log
+from mm_jobs.transform.page import Counts
 
 GENERATED_AT: Final = "generated-at"
 FINGERPRINT: Final = "fingerprint"
+CONTENT: Final = "content"
 """Metadata of the page's object: they answer whether it is due by one request, and without a state elsewhere."""
 
 
 class Maker(Protocol):
     """Who makes the page."""
 
-    def page(self) -> bytes:
-        """Return the page, or raise DbtProblem."""
+    def page(self, counts: Counts) -> bytes:
+        """Return the page with these numbers of rows, or raise DbtProblem."""
 
     def fingerprint(self) -> str:
         """Return a hash of all that the page's shape depends on."""
@@ -34,14 +37,26 @@ class Store(Protocol):
         """Write an object. Raises JobError."""
 
 
-def why_due(found: Mapping[str, str] | None, fingerprint: str, now: datetime, interval: timedelta) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the tables were built from."""
+
+    hash: str
+    settled: bool
+    """Whether the run found nothing to build, so that no other is likely to follow at once."""
+
+
+def why_due(
+    found: Mapping[str, str] | None, fingerprint: str, content: Content, now: datetime, interval: timedelta
+) -> str | None:
     """Return why a new page is due, or None where the one that is there will do.
 
     Args:
         found: the metadata of the page that is there; None where there is none.
         fingerprint: what the page would be made from now.
+        content: what the tables hold now.
         now: with a zone.
-        interval: how old a page may become.
+        interval: how old a page may become while loads go on.
     """
     if found is None:
         return "there is none"
@@ -53,7 +68,10 @@ def why_due(found: Mapping[str, str] | None, fingerprint: str, now: datetime, in
         return "its age is unknown"
     if made.tzinfo is None or made > now + interval:  # a clock went wrong; such a page would never become old
         return "its age is unknown"
-    return "it is old" if now - made >= interval else None
+    if now - made >= interval:
+        return "it is old"
+    # Made while photos came, it would tell of a few of them for as long as an interval lasts.
+    return "the tables have changed" if content.settled and found.get(CONTENT) != content.hash else None
 
 
 class Docs:
@@ -65,8 +83,13 @@ class Docs:
         self._interval = interval
         self._log = log
 
-    def renew(self, maker: Maker) -> str:
+    def renew(self, maker: Maker, content: Content, counts: Callable[[], Counts]) -> str:
         """Make a new page if one is due.
+
+        Args:
+            maker: makes it.
+            content: what the tables hold now.
+            counts: counts their rows.
 
         Returns:
             ``renewed``, ``fresh``, or the sentence that says why there is no new page.
@@ -74,11 +97,11 @@ class Docs:
         began = datetime.now(UTC)
         try:
             fingerprint = maker.fingerprint()
-            why = why_due(self._store.metadata(DOCS_PAGE), fingerprint, began, self._interval)
+            why = why_due(self._store.metadata(DOCS_PAGE), fingerprint, content, began, self._interval)
             if why is None:
                 return "fresh"
-            page = maker.page()
-            metadata = {GENERATED_AT: rfc3339(began), FINGERPRINT: fingerprint}
+            page = maker.page(counts())
+            metadata = {GENERATED_AT: rfc3339(began), FINGERPRINT: fingerprint, CONTENT: content.hash}
             self._store.put(DOCS_PAGE, page, metadata, "text/html; charset=utf-8")
         except Exception as problem:  # of dbt, of the store's client, of the disk: none is worth a run
             self._log.warning("docs.failed", message=str(problem)[:400])

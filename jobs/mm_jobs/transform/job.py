@@ -5,6 +5,7 @@ and tests run; a failed test, or a failed model that planning does not read, kee
 models whose bronze tables have changed are built, and only what hangs on them is tested.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -20,10 +21,11 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import schema
 from mm_jobs.load.ledger import Ledger
-from mm_jobs.transform import builds
+from mm_jobs.transform import builds, results
 from mm_jobs.transform.charging import STALE_AFTER, Charging
 from mm_jobs.transform.dbt import Dbt, DbtProblem, NodeResult, failures
-from mm_jobs.transform.docs import Docs
+from mm_jobs.transform.docs import Content, Docs
+from mm_jobs.transform.page import row_counts
 from mm_jobs.transform.planner import Budget, Summary
 from mm_jobs.transform.planning import places, schedule_gaps
 
@@ -125,7 +127,7 @@ class Run:
         self._log.info("due", to_build=told, anew=due.refresh, last_tests_passed=sound)
         if due.tables == frozenset() and sound:
             self._plan()
-            self._renew_docs()
+            self._renew_docs(present, settled=True)
         else:
             self._build(due, sound, present)
         return {"details": self._details}
@@ -160,12 +162,16 @@ class Run:
         rest = self._models("rest", (*REST, *anew) if due.tables is None else built_from(due.tables, None))
         with self._clock.step("test"):
             # A test that failed last time may stand on something that has not changed since.
-            tests = self._invoke("test", tested_for(due.tables if sound else None))
+            scope = due.tables if sound else None
+            tests = self._invoke("test", tested_for(scope))
+            results.record(self._warehouse, self._spec.run_id, tests)
+            if scope is None:
+                results.forget(self._warehouse, [test.name for test in tests])
         self._details["tests"] = len(tests)
         if failed := failures([*loop, *rest]):
             self._fail(Reason.TRANSFORM_ERROR, failed)
         builds.record(self._warehouse, present, sound=not failures(tests))
-        self._renew_docs()
+        self._renew_docs(present, settled=False)
         if failed := failures(tests):
             self._fail(Reason.TEST_FAILED, failed)
 
@@ -196,10 +202,13 @@ class Run:
             look_at = self._charging.ask(self._spec.trace_id, self._log) if self._charging else None
         self._details |= _told(summary, schedule_ids, look_at)
 
-    def _renew_docs(self) -> None:
+    def _renew_docs(self, built: builds.Parts, *, settled: bool) -> None:
         if self._docs is not None:
+            content = Content(
+                hashlib.md5(repr(sorted(built.items())).encode(), usedforsecurity=False).hexdigest(), settled
+            )
             with self._clock.step("docs"):
-                self._details["docs"] = self._docs.renew(self._dbt)
+                self._details["docs"] = self._docs.renew(self._dbt, content, lambda: row_counts(self._warehouse))
 
     def _invoke(self, command: str, selection: Selection) -> list[NodeResult]:
         try:

@@ -11,15 +11,23 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.transform.dbt import DbtProblem, fingerprint
-from mm_jobs.transform.docs import FINGERPRINT, GENERATED_AT, Docs, why_due
+from mm_jobs.transform.docs import CONTENT, FINGERPRINT, GENERATED_AT, Content, Docs, why_due
+from mm_jobs.transform.page import Counts, composed, counted, readable
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+LOADING = Content("some", settled=False)
+COUNTS = {("SILVER", "FACT_PHOTOS"): 7}
+
+
+def counts() -> Counts:
+    return COUNTS
 
 
 @pytest.mark.parametrize(
     ("found", "why"),
     [
+        ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:59:59Z", CONTENT: "other"}, None),
         (None, "there is none"),
         ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:00:01Z"}, None),
         ({FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:00:00Z"}, "it is old"),
@@ -35,7 +43,15 @@ HOUR = timedelta(hours=1)
 def test_a_page_is_due_when_there_is_none_or_it_is_old_or_another(
     found: dict[str, str] | None, why: str | None
 ) -> None:
-    assert why_due(found, "a", NOW, HOUR) == why
+    assert why_due(found, "a", LOADING, NOW, HOUR) == why
+
+
+def test_a_page_that_was_made_while_photos_came_is_made_anew_when_all_are_there() -> None:
+    """Else it told of empty tables for an hour."""
+    found = {FINGERPRINT: "a", GENERATED_AT: "2026-01-02T11:59:59Z", CONTENT: "few photos"}
+    assert why_due(found, "a", Content("all photos", settled=False), NOW, HOUR) is None
+    assert why_due(found, "a", Content("all photos", settled=True), NOW, HOUR) == "the tables have changed"
+    assert why_due(found | {CONTENT: "all photos"}, "a", Content("all photos", settled=True), NOW, HOUR) is None
 
 
 class Maker:
@@ -46,7 +62,8 @@ class Maker:
         self.problem: Exception | None = None
         self.models = "one"
 
-    def page(self) -> bytes:
+    def page(self, counts: Counts) -> bytes:
+        assert counts is COUNTS
         if self.problem:
             raise self.problem
         self.pages += 1
@@ -76,26 +93,26 @@ class Store:
 def test_a_page_is_made_once_until_something_changes(log: Log) -> None:
     store, maker = Store(), Maker()
     docs = Docs(store, HOUR, log)
-    assert [docs.renew(maker) for _ in range(3)] == ["renewed", "fresh", "fresh"]
+    assert [docs.renew(maker, LOADING, counts) for _ in range(3)] == ["renewed", "fresh", "fresh"]
     assert store.found[DOCS_PAGE][0] == b"<html>page 1</html>"
     assert store.found[DOCS_PAGE][2].startswith("text/html")
     maker.models = "two"
-    assert docs.renew(maker) == "renewed"
-    assert Docs(store, timedelta(0), log).renew(maker) == "renewed"
+    assert docs.renew(maker, LOADING, counts) == "renewed"
+    assert Docs(store, timedelta(0), log).renew(maker, LOADING, counts) == "renewed"
     assert maker.pages == 3
 
 
 def test_a_failure_is_a_warning_and_the_page_that_is_there_stays(log: Log, lines: io.StringIO) -> None:
     store, maker = Store(), Maker()
     docs = Docs(store, HOUR, log)
-    docs.renew(maker)
+    docs.renew(maker, LOADING, counts)
     before = dict(store.found)
     maker.models = "two"
     for problem in (DbtProblem("no catalog"), RuntimeError("dbt broke"), OSError("no space left")):
         maker.problem = problem
-        assert docs.renew(maker) == f"failed: {problem}"
+        assert docs.renew(maker, LOADING, counts) == f"failed: {problem}"
     store.away = True
-    assert docs.renew(maker) == "failed: the store is away"
+    assert docs.renew(maker, LOADING, counts) == "failed: the store is away"
     assert store.found == before
     assert lines.getvalue().count("WARNING") == 4
 
@@ -122,3 +139,33 @@ def test_a_fingerprint_is_that_of_the_files_wherever_they_lie(tmp_path: Path) ->
         fingerprint(project("described", **{"models/a.yml": "models: []"}), "1.11 MARS"),
     }
     assert len(others | {one}) == 4
+
+
+def test_the_page_shows_no_tests_as_nodes_and_rows_as_they_were_counted() -> None:
+    generic = {"resource_type": "test", "test_metadata": {"name": "unique"}}
+    manifest = {
+        "nodes": {"m": {"resource_type": "model"}, "t": {"resource_type": "test"}, "g": generic},
+        "unit_tests": {"u": {}},
+        "parent_map": {"m": ["s"], "t": ["m"], "u": ["m"], "g": ["m"]},
+        "child_map": {"m": ["t", "u", "g"], "t": [], "u": [], "g": []},
+    }
+    assert readable(manifest) == {
+        "nodes": {"m": {"resource_type": "model"}, "g": generic},
+        "unit_tests": {},
+        "parent_map": {"m": ["s"], "g": ["m"]},
+        "child_map": {"m": ["g"], "g": []},
+    }
+    guessed = {"row_count": {"value": 99, "include": True, "description": "about"}}
+    table = {"metadata": {"schema": "SILVER", "name": "FACT_PHOTOS"}, "stats": guessed}
+    other = {"metadata": {"schema": "SILVER", "name": "GONE"}, "stats": {"row_count": dict(guessed["row_count"])}}
+    catalog = counted({"nodes": {"a": table, "b": other}, "sources": {}}, COUNTS)
+    assert catalog["nodes"]["a"]["stats"]["row_count"]["value"] == 7
+    assert catalog["nodes"]["b"]["stats"]["row_count"]["include"] is False
+
+
+def test_a_page_is_one_file_and_an_unknown_one_is_refused() -> None:
+    index = '<script>n=[o("manifest","MANIFEST.JSON INLINE DATA"),o("catalog","CATALOG.JSON INLINE DATA")]</script>'
+    page = composed(index, {"a": "</script>"}, {"b": 1}).decode()
+    assert page == '<script>n=[o("manifest",{"a": "<\\/script>"}),o("catalog",{"b": 1})]</script>'
+    with pytest.raises(ValueError, match="MANIFEST"):
+        composed("<html></html>", {}, {})

@@ -211,7 +211,7 @@ class FakeDocs:
     def __init__(self, order: list[str]) -> None:
         self._order = order
 
-    def renew(self, _maker: object) -> str:
+    def renew(self, _maker: object, _content: object, _counts: object) -> str:
         self._order.append("docs")
         return "failed: no disk"
 

@@ -27,6 +27,8 @@ BROKEN = {
     "WIDTH_BUCKET": "select width_bucket(x, 0, 10, 5) from t",
     "AS_TYPE": "select as_integer(v:a) from t",
     "PARSE_URL": "select parse_url(u):host from t",
+    "HAVERSINE": "select haversine(a, b, c, d) from t",
+    "COLUMN LS": "select * from t where ls < 90",
     "DAY OF YEAR FORMAT": "select try_to_timestamp_ntz(x, 'YYYY-DDDTHH24:MI:SS') from t",
     "FRACTIONAL DATEADD": "select dateadd(second, 1.5, ts) from t",
     "POSITIONAL COLUMN": "select $2 from values (1, 'a')",

@@ -61,7 +61,8 @@ def variants_as_text(statement: Expr) -> Expr:
 def _formatted(node: exp.ToChar) -> Expr:
     """TO_CHAR / TO_VARCHAR of a time with a format; SQLGlot would drop the format without a word."""
     given = node.args["format"]
-    if not isinstance(given, exp.Literal) or not re.search(r"[YyMmDdHhSs]", given.name):
+    # DDD would be read as the day of the month and a letter.
+    if not isinstance(given, exp.Literal) or not re.search(r"[YyMmDdHhSs]", given.name) or "ddd" in given.name.lower():
         raise NotImplementedError(f"TO_CHAR with the format {given.sql(dialect='snowflake')}")
     pattern = re.sub(r'"([^"]*)"', r"\1", given.name)
     formatted = Snowflake.format_time(exp.Literal.string(pattern))

@@ -1,0 +1,12 @@
+-- The last result of each data test. What a test checks stands in the models' descriptions.
+select
+    test_name,
+    status,
+    status in ('pass', 'warn') as is_good,
+    failures,
+    message,
+    seconds,
+    run_id,
+    tested_at,
+    last_passed_at
+from {{ source('bronze', 'test_results') }}

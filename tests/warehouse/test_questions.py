@@ -1,0 +1,224 @@
+"""The fifteen questions that people ask, as named queries, answered over the simulator's small archive."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mm_cli
+import pytest
+
+from tests.warehouse.bronze import Source, coordinates_batch, failed, manifest_batch, outcome, photo_batch
+from tests.warehouse.dbt_runs import Dbt, running
+
+AT = "2025-10-07T12:00:00"
+QUESTIONS = {path.stem[3:]: path.read_text() for path in sorted(Path(mm_cli.__file__).parent.glob("questions/*.sql"))}
+LATER = "2025-10-07T13:00:00"
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    return Source("tiny")
+
+
+@pytest.fixture(scope="module")
+def dbt(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Iterator[Dbt]:
+    """The tiny archive; then Spirit's sol 2 was answered with nothing usable and sol 3 with a photo too few."""
+    with running(tmp_path_factory.mktemp("dbt")) as opened:
+        for rover, manifest in source.manifests.items():
+            batches = [batch for batch in source.batches(rover, AT) if rover != "Spirit"]
+            opened.put(manifest_batch(rover, manifest, AT), *batches)
+        photos = source.photos("Spirit", 3)[:-1]
+        promised = next(entry for entry in source.manifests["Spirit"]["photos"] if entry["sol"] == 3)
+        told = [failed(2, "SourceError", LATER), outcome(3, promised, photos, LATER)]
+        opened.put(source.batch("Spirit", [1], AT), photo_batch("Spirit", told, photos, LATER))
+        opened.put(*(coordinates_batch(rover, source.features(rover), AT) for rover in ("Perseverance", "Curiosity")))
+        opened("run")
+        yield opened
+
+
+def ask(dbt: Dbt, question: str) -> list[tuple[Any, ...]]:
+    return dbt.rows(QUESTIONS[question])
+
+
+def names(source: Source, rover: str) -> Iterator[tuple[int, str]]:
+    """Sol and file name of a rover's photos, without what was sent before in an older version."""
+    for entry in source.manifests[rover]["photos"]:
+        latest: dict[str, str] = {}
+        for photo in source.photos(rover, entry["sol"]):
+            name = photo["img_src"].rpartition("/")[2]
+            product = name[:51] if rover == "Perseverance" else name
+            latest[product] = max(name, latest.get(product, ""))
+        yield from ((entry["sol"], name) for name in latest.values())
+
+
+def test_there_are_fifteen_and_each_begins_with_its_title() -> None:
+    assert len(QUESTIONS) == 15
+    for text in QUESTIONS.values():
+        title, what, query = text.splitlines()
+        assert title.startswith("-- ")
+        assert what.startswith("-- ")
+        assert query.startswith("select ")
+        assert query.endswith(";")
+
+
+def test_photos_while_driving_lie_between_start_and_end_of_a_drive_that_can_be_trusted(
+    dbt: Dbt, source: Source
+) -> None:
+    """By the clocks in the names and in the layer. The drive of sol 14 began before its sol, and is not believed."""
+    drives = {f["properties"]["sol"]: f["properties"] for f in source.features("Perseverance")}
+    expected = Counter(
+        sol
+        for sol, name in names(source, "Perseverance")
+        if sol in drives and sol != 14
+        and drives[sol]["SCLK_START"] <= int(name[9:19]) <= drives[sol]["SCLK_END"]
+    )  # fmt: skip
+    found = {sol: photos for rover, sol, photos in ask(dbt, "photos-while-driving") if rover == "Perseverance"}
+    assert set(found) == set(expected) == {15, 16, 52}
+    for sol, photos in found.items():
+        # A frame whose milliseconds lie beyond the last whole second is after the drive.
+        assert 0 <= expected[sol] - photos <= 1
+
+
+def test_photos_per_camera_and_hour_are_those_with_a_clock(dbt: Dbt) -> None:
+    rows = ask(dbt, "photos-per-camera-and-hour")
+    assert all(0 <= hour <= 23 for _, _, hour, _ in rows)
+    ((clocked,),) = dbt.rows("select count(*) from GOLD.PHOTOS where UTC is not null and IS_COUNTED")
+    assert sum(photos for *_, photos in rows) == clocked
+    assert not {camera for _, camera, _, _ in rows} & {"MAST", "MAHLI", "MARDI"}, "their names have no clock"
+    navcam = [hour for rover, camera, hour, _ in rows if rover == "Perseverance" and camera == "NAVCAM_LEFT"]
+    assert min(navcam) >= 7, "it takes pictures by day"
+
+
+def test_longest_drives_are_the_longest_of_layer_and_traverse(dbt: Dbt, source: Source) -> None:
+    rows = ask(dbt, "longest-drives")
+    lengths = [row[2] for row in rows]
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(rows) == 20
+    every = dict(dbt.rows("select SOL, LENGTH_M from GOLD.DRIVES where ROVER_NAME = 'Perseverance'"))
+    assert every == {f["properties"]["sol"]: f["properties"]["length"] for f in source.features("Perseverance")}
+
+
+def test_stereo_pairs_are_pictures_of_one_second_by_both_eyes(dbt: Dbt, source: Source) -> None:
+    eyes: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for _, name in names(source, "Perseverance"):
+        if name[0] in "NFRZ" and name[1] in "LR":
+            eyes[name[0] + name[4:19], name[35:44]].add(name[1])
+    expected = sum(both == {"L", "R"} for both in eyes.values())
+    pairs = [row for row in ask(dbt, "stereo-pairs") if row[0] == "Perseverance"]
+    assert len(pairs) == expected > 400
+    assert all(left[1] == "L" and right[1] == "R" and left[9:19] == right[9:19] for *_, left, right in pairs)
+
+
+def test_gaps_tell_how_many_photos_are_missing_and_why(dbt: Dbt, source: Source) -> None:
+    promised = {entry["sol"]: entry["total_photos"] for entry in source.manifests["Spirit"]["photos"]}
+    assert ask(dbt, "gaps-by-reason") == [
+        ("Spirit", "failed", "SourceError", 1, promised[2]),
+        ("Spirit", "mismatch", "Mismatch", 1, 1),
+    ]
+    why = dbt.rows(
+        "select SOL, STATE, WHY, ARCHIVED_PHOTOS from GOLD.ARCHIVE_PROGRESS where ROVER_NAME = 'Spirit' order by 1"
+    )
+    assert why[0][1:3] == ("complete", "All photos and cameras that the manifest promises are in the archive.")
+    assert why[1] == (2, "failed", "The source said SourceError.", 0)
+    assert why[2][1] == "mismatch"
+    assert f"{promised[3] - 1} photos" in why[2][2]
+    assert f"promises {promised[3]}" in why[2][2]
+
+
+def test_cameras_have_first_and_last_sols(dbt: Dbt, source: Source) -> None:
+    sols: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for rover in ("Perseverance", "Curiosity", "Opportunity"):
+        for entry in source.manifests[rover]["photos"]:
+            for camera in entry["cameras"]:
+                sols[rover, camera].append(entry["sol"])
+    found = {
+        (rover, camera): (first, last) for rover, camera, _, first, last, _ in ask(dbt, "cameras-first-and-last-use")
+    }
+    assert {key: value for key, value in found.items() if key[0] != "Spirit"} == {
+        key: (min(value), max(value)) for key, value in sols.items()
+    }
+
+
+def test_photos_per_metre_are_unknown_where_metres_are(dbt: Dbt, source: Source) -> None:
+    rows = {rover: (photos, metres, ratio) for rover, photos, metres, ratio in ask(dbt, "photos-per-metre")}
+    metres = sum(f["properties"]["length"] for f in source.features("Perseverance"))
+    photos = sum(1 for _ in names(source, "Perseverance"))
+    assert rows["Perseverance"] == (photos, pytest.approx(metres, abs=0.05), pytest.approx(photos / metres, abs=0.01))
+    assert rows["Curiosity"][1:] == rows["Opportunity"][1:] == (None, None), "unknown, and not 0"
+
+
+def test_thumbnails_are_told_by_the_letter_of_the_product(dbt: Dbt, source: Source) -> None:
+    thumbnails, photos = Counter[str](), Counter[str]()
+    for entry in source.manifests["Curiosity"]["photos"]:
+        for photo in source.photos("Curiosity", entry["sol"]):
+            name, camera = photo["img_src"].rpartition("/")[2], photo["camera"]["name"]
+            letter = name.removesuffix("_DXXX.jpg").rstrip("0123456789")[-1] if "_DXXX" in name else name[17]
+            photos[camera] += 1
+            thumbnails[camera] += letter in ("GHIOPQTU" if "_DXXX" in name else "T")
+    found = {camera: (n, few) for rover, camera, n, few, _ in ask(dbt, "share-of-thumbnails") if rover == "Curiosity"}
+    assert found == {camera: (photos[camera], thumbnails[camera]) for camera in photos}
+    shares = {camera: share for rover, camera, *_, share in ask(dbt, "share-of-thumbnails") if rover == "Curiosity"}
+    assert shares["MARDI"] == 1
+    assert 0 < shares["MAHLI"] < 1, "a share is not rounded to a whole number"
+
+
+def test_freshness_tells_sols_behind(dbt: Dbt, source: Source) -> None:
+    rows = {row[0]: row for row in ask(dbt, "freshness")}
+    assert {rover: row[2] for rover, row in rows.items()} == {
+        name: m["max_sol"] for name, m in source.manifests.items()
+    }
+    assert all(row[3] == 0 for row in rows.values())
+    assert all(row[5] > row[6] > 0 for row in rows.values()), "photos are older than the manifest"
+
+
+def test_frames_in_several_versions_name_them(dbt: Dbt) -> None:
+    rows = ask(dbt, "frames-in-several-versions")
+    assert {row[3:] for row in rows} == {(2, "J01, J02")}
+    ((older,),) = dbt.rows("select count(*) from GOLD.PHOTOS where not IS_LATEST_VERSION")
+    assert len(rows) == older == 30
+
+
+def test_time_to_the_next_drive_is_that_between_two_clocks(dbt: Dbt) -> None:
+    rows = ask(dbt, "time-to-next-drive")
+    hours = [row[-1] for row in rows]
+    assert len(rows) == 100
+    assert hours == sorted(hours)
+    assert hours[0] >= 0
+    starts = dict(dbt.rows("select DRIVE_KEY, STARTED_AT from GOLD.DRIVES"))
+    for *_, utc, key, told in rows:
+        assert told == pytest.approx((starts[key] - utc).total_seconds() / 3600, abs=0.006)
+
+
+def test_seasons_are_those_of_the_landings(dbt: Dbt) -> None:
+    """Published: Curiosity landed at Ls 150.7 of Mars year 31, Perseverance at 5.6 of 36, Spirit at 327.7 of 26."""
+    rows = {row[0]: row[1:] for row in ask(dbt, "seasons")}
+    assert rows["Curiosity"][:3] == (31, "northern summer", pytest.approx(150.7, abs=0.1))
+    assert rows["Perseverance"][:3] == (36, "northern spring", pytest.approx(5.6, abs=0.1))
+    assert rows["Spirit"][:3] == (26, "northern winter", pytest.approx(327.7, abs=0.1))
+    assert rows["Opportunity"][:3] == (26, "northern winter", pytest.approx(339.1, abs=0.1))
+
+
+def test_photos_have_the_coordinates_of_the_end_of_the_drive(dbt: Dbt, source: Source) -> None:
+    ends = {f["properties"]["toRMC"]: f["geometry"]["coordinates"][-1] for f in source.features("Perseverance")}
+    rows = ask(dbt, "photos-with-coordinates")
+    assert len(rows) > 600
+    for _, _, image, longitude, latitude, elevation, *_ in rows:
+        assert [longitude, latitude, elevation] == list(ends[f"{int(image[28:31])}_{int(image[31:35])}"]), image
+
+
+def test_newest_pictures_come_first(dbt: Dbt) -> None:
+    rows = ask(dbt, "newest-pictures")
+    times = [row[3] for row in rows]
+    assert len(rows) == 20
+    assert times == sorted(times, reverse=True)
+    ((newest,),) = dbt.rows("select max(UTC) from GOLD.PHOTOS")
+    assert times[0] == newest
+
+
+def test_frames_for_a_time_lapse_are_in_order_and_whole(dbt: Dbt) -> None:
+    rows = ask(dbt, "time-lapse")
+    times = [row[1] for row in rows]
+    assert times == sorted(times)
+    assert len(times) > 100
+    assert all(row[0].startswith("NL") and row[0][45:47] in ("00", "01") for row in rows)
