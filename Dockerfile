@@ -35,6 +35,7 @@ ENV PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     MARS_DBT_DIR=/app/dbt
 COPY docker/install_rooms.py /app/build/
+COPY docker/trust.sh /usr/local/bin/mars-trust
 # dbt's parsed state: a started pod parses nothing.
 COPY dbt /app/dbt
 RUN python3 /app/build/install_rooms.py dbt /app

@@ -4,6 +4,7 @@ The comment above a value is its description; a comment line ``@schema {...}`` a
 ``{"$model": "package.module:Model"}`` stands for the schema of the pydantic model that reads the value, so that Helm
 refuses what the reader would. A section that has a model passes it on: each value below whose name is a field has that
 field's schema. Null is taken everywhere, since to Helm it means the default; templates put the default in its place.
+``"$nulls": "meant"`` leaves a model's own nulls alone.
 
 Run it with the project's Python after a change of values.yaml or of such a model; ``--check`` only tells whether the
 files are what they should be.
@@ -30,6 +31,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "tag": {"pattern": "^$|^[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}$"},
     "some tag": {"pattern": "^[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}$"},
     "digest": {"pattern": "^$|^sha256:[0-9a-f]{64}$"},
+    "key": {"pattern": "^[-A-Za-z0-9_.]{1,253}$"},
     "size": {"pattern": "^[1-9][0-9]*([.][0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"},
     "duration": {"pattern": "^([0-9]{1,7}h)?([0-9]{1,7}m)?([0-9]{1,7}s)?$", "minLength": 2},
     "cron": {
@@ -130,6 +132,8 @@ def resolved(part: Any) -> Any:
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema with null allowed for the value and for whatever in it may be left out."""
     out = dict(schema)
+    if out.pop("$nulls", None):
+        return out
     needed = out.get("required", [])
     if "properties" in out:
         out["properties"] = {k: v if k in needed else nullable(v) for k, v in out["properties"].items()}

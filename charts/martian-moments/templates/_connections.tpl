@@ -2,9 +2,9 @@
 
 {{- define "mars.kafkaBootstrap" -}}
 {{- if eq .Values.kafka.provider "embedded" -}}
-{{ .Release.Name }}-kafka:9092
+{{ include "mars.fullname" . }}-kafka:9092
 {{- else if eq .Values.kafka.provider "strimzi" -}}
-{{ .Release.Name }}-kafka-bootstrap:9093
+{{ include "mars.fullname" . }}-kafka-bootstrap:9093
 {{- else -}}
 {{ required "kafka.external.bootstrapServers: give host:port of your brokers, or choose another kafka.provider" .Values.kafka.external.bootstrapServers }}
 {{- end -}}
@@ -24,7 +24,7 @@
 
 {{/* Secret whose certificates (*.crt) sign the brokers' certificates, or nothing. */}}
 {{- define "mars.kafkaCaSecret" -}}
-{{- if eq .Values.kafka.provider "strimzi" -}}{{ .Release.Name }}-cluster-ca-cert
+{{- if eq .Values.kafka.provider "strimzi" -}}{{ include "mars.fullname" . }}-cluster-ca-cert
 {{- else if eq .Values.kafka.provider "external" -}}{{ .Values.kafka.external.caSecret }}
 {{- end -}}
 {{- end }}
@@ -37,22 +37,22 @@ user for each (its Secret has the same name), an external Kafka has one for all.
 {{- $root := index . 0 -}}
 {{- if eq $root.Values.kafka.provider "strimzi" }}
 - name: KAFKA_USERNAME
-  value: {{ $root.Release.Name }}-kafka-{{ index . 1 }}
+  value: {{ include "mars.fullname" $root }}-kafka-{{ index . 1 }}
 - name: KAFKA_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ $root.Release.Name }}-kafka-{{ index . 1 }}, key: password}}
+  valueFrom: {secretKeyRef: {name: {{ include "mars.fullname" $root }}-kafka-{{ index . 1 }}, key: password}}
 {{- else if include "mars.kafkaSasl" $root }}
 {{- $secret := include "mars.kafkaUserSecret" . }}
 - name: KAFKA_USERNAME
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: KAFKA_SASL_USERNAME}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ $root.Values.kafka.external.secretKeys.username | quote }}}}
 - name: KAFKA_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: KAFKA_SASL_PASSWORD}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ $root.Values.kafka.external.secretKeys.password | quote }}}}
 {{- end }}
 {{- end }}
 
 {{/* Secret with the password of a part's user at Kafka, or nothing. Call with (list $ "operator" | "jobs" | "minio"). */}}
 {{- define "mars.kafkaUserSecret" -}}
 {{- $root := index . 0 -}}
-{{- if eq $root.Values.kafka.provider "strimzi" -}}{{ $root.Release.Name }}-kafka-{{ index . 1 }}
+{{- if eq $root.Values.kafka.provider "strimzi" -}}{{ include "mars.fullname" $root }}-kafka-{{ index . 1 }}
 {{- else if include "mars.kafkaSasl" $root -}}
 {{- $external := $root.Values.kafka.external -}}
 {{- get $external.existingSecrets (index . 1) | default $external.existingSecret | required "kafka.external.existingSecret: name a Secret with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD" }}
@@ -79,7 +79,7 @@ makes a new pod. Nothing where nobody can look, as in helm template. Call as mar
 - name: kafka-ca
   secret:
     # Whole: while a CA is replaced there is a second certificate, of a name that nobody knows beforehand.
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -90,29 +90,42 @@ makes a new pod. Nothing where nobody can look, as in helm template. Call as mar
 {{- end }}
 
 {{- define "mars.minioSecret" -}}
-{{ .Values.minio.existingSecret | default (printf "%s-minio" .Release.Name) }}
+{{ .Values.minio.existingSecret | default (printf "%s-minio" (include "mars.fullname" .)) }}
 {{- end }}
 
+{{/* The object store's key as variables, or nothing where the pods' ServiceAccount stands for one (IRSA, workload identity). */}}
 {{- define "mars.minioEnv" -}}
-{{- if and (eq .Values.minio.provider "external") (not .Values.minio.existingSecret) }}
-{{- fail "minio.existingSecret: name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for your object store" }}
+{{- if and (eq .Values.minio.provider "external") (eq .Values.minio.external.credentials "serviceAccount") }}
+{{- if .Values.minio.existingSecret }}
+{{- fail "minio.existingSecret: leave it empty where minio.external.credentials is serviceAccount, or set that to secret" }}
 {{- end }}
+{{- else }}
+{{- if and (eq .Values.minio.provider "external") (not .Values.minio.existingSecret) }}
+{{- fail (printf "minio.existingSecret: name a Secret with %s and %s for your object store, or set minio.external.credentials to serviceAccount" .Values.minio.secretKeys.accessKeyId .Values.minio.secretKeys.secretAccessKey) }}
+{{- end }}
+{{- include "mars.storeKeys" (list . (include "mars.minioSecret" .)) }}
+{{- end }}
+{{- end }}
+
+{{/* Variables of a key of the object store. Call with (list $ "secret"). */}}
+{{- define "mars.storeKeys" -}}
+{{- $keys := (index . 0).Values.minio.secretKeys }}
 - name: AWS_ACCESS_KEY_ID
-  valueFrom: {secretKeyRef: {name: {{ include "mars.minioSecret" . }}, key: AWS_ACCESS_KEY_ID}}
+  valueFrom: {secretKeyRef: {name: {{ index . 1 | quote }}, key: {{ $keys.accessKeyId | quote }}}}
 - name: AWS_SECRET_ACCESS_KEY
-  valueFrom: {secretKeyRef: {name: {{ include "mars.minioSecret" . }}, key: AWS_SECRET_ACCESS_KEY}}
+  valueFrom: {secretKeyRef: {name: {{ index . 1 | quote }}, key: {{ $keys.secretAccessKey | quote }}}}
 {{- end }}
 
 {{- define "mars.s3Endpoint" -}}
 {{- if eq .Values.minio.provider "embedded" -}}
-http://{{ .Release.Name }}-minio:9000
+http://{{ include "mars.fullname" . }}-minio:9000
 {{- else -}}
 {{ .Values.minio.external.endpointUrl }}
 {{- end -}}
 {{- end }}
 
 {{- define "mars.warehouseSecret" -}}
-{{ .Values.warehouse.existingSecret | default (printf "%s-warehouse" .Release.Name) }}
+{{ .Values.warehouse.existingSecret | default (printf "%s-warehouse" (include "mars.fullname" .)) }}
 {{- end }}
 
 {{/* "yes" where the warehouse's user proves itself with a key pair. */}}
@@ -125,15 +138,15 @@ http://{{ .Release.Name }}-minio:9000
 {{- fail "warehouse.existingSecret: name a Secret with SNOWFLAKE_USER and the password or private key of your account" }}
 {{- end }}
 - name: SNOWFLAKE_USER
-  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . }}, key: SNOWFLAKE_USER}}
+  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . | quote }}, key: {{ .Values.warehouse.secretKeys.user | quote }}}}
 {{- if include "mars.keypair" . }}
 - name: SNOWFLAKE_PRIVATE_KEY_PATH
   value: /etc/martian-moments-snowflake/key.p8
 - name: SNOWFLAKE_PRIVATE_KEY_PASSPHRASE
-  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . }}, key: SNOWFLAKE_PRIVATE_KEY_PASSPHRASE, optional: true}}
+  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . | quote }}, key: {{ .Values.warehouse.secretKeys.passphrase | quote }}, optional: true}}
 {{- else }}
 - name: SNOWFLAKE_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . }}, key: SNOWFLAKE_PASSWORD}}
+  valueFrom: {secretKeyRef: {name: {{ include "mars.warehouseSecret" . | quote }}, key: {{ .Values.warehouse.secretKeys.password | quote }}}}
 {{- end }}
 {{- end }}
 
@@ -141,8 +154,8 @@ http://{{ .Release.Name }}-minio:9000
 {{- if include "mars.keypair" . }}
 - name: snowflake-key
   secret:
-    secretName: {{ include "mars.warehouseSecret" . }}
-    items: [{key: SNOWFLAKE_PRIVATE_KEY, path: key.p8}]
+    secretName: {{ include "mars.warehouseSecret" . | quote }}
+    items: [{key: {{ .Values.warehouse.secretKeys.privateKey | quote }}, path: key.p8}]
 {{- end }}
 {{- end }}
 
@@ -154,5 +167,5 @@ http://{{ .Release.Name }}-minio:9000
 
 {{/* Secret with the token by which visitors of the dashboard may act. */}}
 {{- define "mars.dashboardSecret" -}}
-{{ .Values.dashboard.actions.existingSecret | default (printf "%s-dashboard" .Release.Name) }}
+{{ .Values.dashboard.actions.existingSecret | default (printf "%s-dashboard" (include "mars.fullname" .)) }}
 {{- end }}

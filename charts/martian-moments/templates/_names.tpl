@@ -1,5 +1,10 @@
 {{/* Names, labels and the parts that every pod shares. Call with the root context unless said otherwise. */}}
 
+{{/* What names of the release's objects begin with. */}}
+{{- define "mars.fullname" -}}
+{{ .Values.fullnameOverride | default .Release.Name }}
+{{- end }}
+
 {{- define "mars.image" -}}
 {{ include "mars.imageOf" (list . .Values.image .Chart.AppVersion) }}
 {{- end }}
@@ -23,18 +28,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | include "mars.labe
 app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | include "mars.labelValue" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "mars.releaseLabels" . }}
+{{- range $key, $value := omit .Values.commonLabels "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/part-of" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/component" "helm.sh/chart" }}
+{{ $key }}: {{ $value | quote }}
+{{- end }}
 {{- end }}
 
 {{/* Labels that all pods of the release carry, the Jobs' too, and by which policies select them. */}}
 {{- define "mars.releaseLabels" -}}
-app.kubernetes.io/name: martian-moments
+app.kubernetes.io/name: {{ .Values.nameOverride | default "martian-moments" | quote }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/part-of: martian-moments
 {{- end }}
 
 {{/* Selector of one component's pods. Call with (list $ "operator"). */}}
 {{- define "mars.selector" -}}
-app.kubernetes.io/name: martian-moments
+app.kubernetes.io/name: {{ (index . 0).Values.nameOverride | default "martian-moments" | quote }}
 app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
@@ -42,68 +50,41 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* Metadata of a component's object. Call with (list $ "operator" "name-suffix"). */}}
 {{- define "mars.metadata" -}}
 {{- $root := index . 0 -}}
-name: {{ $root.Release.Name }}-{{ index . 2 }}
+name: {{ include "mars.fullname" $root }}-{{ index . 2 }}
 namespace: {{ $root.Release.Namespace }}
 labels:
   {{- include "mars.labels" $root | nindent 2 }}
   app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{/* Metadata of a component's pods. Call with (list $ "operator"). */}}
-{{- define "mars.podLabels" -}}
+{{/* Metadata of a ServiceAccount that the chart makes. Call with (list $ "operator"). */}}
+{{- define "mars.accountMetadata" -}}
 {{- $root := index . 0 -}}
-{{- include "mars.releaseLabels" $root }}
-app.kubernetes.io/component: {{ index . 1 }}
-{{- with $root.Values.pod.labels }}
-{{ toYaml . }}
+name: {{ include "mars.serviceAccount" . | quote }}
+namespace: {{ $root.Release.Namespace }}
+labels:
+  {{- include "mars.labels" $root | nindent 2 }}
+  app.kubernetes.io/component: {{ index . 1 }}
+{{- with (get $root.Values.serviceAccounts (index . 1)).annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* First lines of every pod spec: Pod Security "restricted", no service variables, where it may run. */}}
-{{- define "mars.podSpec" -}}
-enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: {{ int .Values.pod.runAsUser }}
-  runAsGroup: {{ int .Values.pod.runAsUser }}
-  fsGroup: {{ int .Values.pod.runAsUser }}
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+{{/* Lines of a Service's spec that say which IP families it has. */}}
+{{- define "mars.ipFamilies" -}}
+{{- with .Values.service.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
 {{- end }}
-{{- with .Values.pod.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.pod.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.pod.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.pod.priorityClassName }}
-priorityClassName: {{ . | quote }}
+{{- with .Values.service.ipFamilies }}
+ipFamilies: {{ toJson . }}
 {{- end }}
 {{- end }}
 
-{{- define "mars.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end }}
-
-{{/* First lines of a container that runs the app image. */}}
-{{- define "mars.appContainer" -}}
-image: {{ include "mars.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
-securityContext:
-  {{- include "mars.containerSecurity" . | nindent 2 }}
+{{/* Name of a ServiceAccount. Call with (list $ "operator" | "jobs"). */}}
+{{- define "mars.serviceAccount" -}}
+{{- $account := get (index . 0).Values.serviceAccounts (index . 1) -}}
+{{ $account.name | default (ternary (printf "%s-%s" (include "mars.fullname" (index . 0)) (index . 1)) "default" $account.create) }}
 {{- end }}
 
 {{/*

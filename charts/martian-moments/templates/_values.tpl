@@ -19,7 +19,8 @@ map of the user's own (a label, a limit) are entries that are not there. Every t
 {{- $_ := set $node $last $default }}
 {{- else if kindIs "invalid" (get $node $last) }}
 {{- $_ := set $node $last $default }}
-{{- else }}
+{{- else if ne $path "source.sources" }}
+{{- /* A source's null is a word of its own: requestsPerHour: null is no limit, left out is what the source publishes. */}}
 {{- include "mars.withoutNulls" (get $node $last) }}
 {{- end }}
 {{- end }}

@@ -115,12 +115,12 @@ def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str)
                 "imagePullPolicy": settings.image_pull_policy,
                 "command": list(template.command),
                 "env": [
-                    *pod.extra_env,
                     *template.env,
+                    *pod.extra_env,
                     {"name": _ENV[kind], "value": spec.model_dump_json()},
                     {"name": "TRACEPARENT", "value": trace},
                 ],
-                "envFrom": [*pod.extra_env_from, *template.env_from],
+                "envFrom": [*template.env_from, *pod.extra_env_from],
                 "resources": dict(template.resources),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
@@ -162,7 +162,7 @@ def _job(
 ) -> dict[str, Any]:
     # A container's environment holds 128 KiB a value; objects are folded well below that.
     all_labels = {
-        "app.kubernetes.io/name": "martian-moments",
+        "app.kubernetes.io/name": settings.pod.labels.get("app.kubernetes.io/name", "martian-moments"),
         "app.kubernetes.io/component": f"job-{kind}",
         "app.kubernetes.io/managed-by": "martian-moments-operator",
         LABEL_KIND: kind,

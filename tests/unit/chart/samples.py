@@ -121,6 +121,9 @@ LISTS += [
 ]
 ANYTHING: list[Any] = [None, True, False, *NUMBERS, *FRACTIONS, *TEXTS, *MAPS, *LISTS]
 
+MOST = 16
+"""Samples of one value, about: each round of them is a rendering."""
+
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS: dict[str, Any] = json.loads((CHART / "files/defaults.json").read_text())
 
@@ -143,7 +146,8 @@ def taken(path: str) -> list[Any]:
     kept = {numbers[0], numbers[len(numbers) // 2], numbers[-1]} if numbers else set()
     good = [one for one in good if isinstance(one, bool) or not isinstance(one, int | float) or one in kept]
     extra = [one for one in schema_of(path).get("enum", []) if one is not None and one not in good]
-    return [DEFAULTS[path], *good, *extra]
+    # Where nearly everything is taken, some of it is enough.
+    return [DEFAULTS[path], *good[:: len(good) // MOST + 1], *extra]
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ CHOICES = {
     "kafka.external.bootstrapServers", "kafka.external.securityProtocol",
     "kafka.external.existingSecret", "kafka.external.caSecret", "minio.existingSecret", "minio.external.endpointUrl",
     "warehouse.existingSecret", "warehouse.snowflake.account", "warehouse.snowflake.externalStage",
-    "fullnameOverride", "nameOverride", "simulator.env",
+    "trustedCa.secret", "minio.external.credentials", "fullnameOverride", "nameOverride", "simulator.env",
 }  # fmt: skip
 
 
@@ -158,11 +158,15 @@ def _texts_are_texts(name: str, template: Object) -> None:
     for place in ("labels", "annotations"):
         for key, value in template["metadata"].get(place, {}).items():
             assert isinstance(value, str), f"{name}: {place} {key}"
+    assert isinstance(template["spec"].get("serviceAccountName", ""), str), name
     for container in containers(template):
         assert isinstance(container["image"], str), name
         assert re.fullmatch(r"[^\s]+", container["image"]), f"{name}: {container['image']!r}"
         for one in container.get("env", []):
             assert isinstance(one.get("value", ""), str), f"{name}: {one}"
+            for reference in one.get("valueFrom", {}).values():
+                assert isinstance(reference.get("name", ""), str), f"{name}: {one}"
+                assert isinstance(reference.get("key", ""), str), f"{name}: {one}"
         assert all(isinstance(one, str) for one in [*container.get("args", []), *container.get("command", [])]), name
         for kind in container["resources"].values():
             assert all("e+" not in str(amount) for amount in kind.values()), name

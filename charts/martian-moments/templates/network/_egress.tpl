@@ -2,13 +2,30 @@
 {{- define "mars.externalEgress" -}}
 {{- $root := index . 0 -}}
 to:
-  {{- range $root.Values.networkPolicy.externalCidrs }}
-  - ipBlock: {cidr: {{ . | quote }}}
-  {{- end }}
+  {{- include "mars.cidrs" (list $root $root.Values.networkPolicy.externalCidrs) | nindent 2 }}
 ports:
-  {{- range index . 1 }}
+  {{- range concat (index . 1) (include "mars.proxyPorts" $root | fromJsonArray) | uniq }}
   - {port: {{ int . }}}
   {{- end }}
+{{- end }}
+
+{{/* Peers of a rule: address blocks without those of networkPolicy.exceptCidrs. Call with (list $ cidrs). */}}
+{{- define "mars.cidrs" -}}
+{{- $root := index . 0 -}}
+{{- range $cidr := index . 1 }}
+{{- $except := list }}
+{{- range $root.Values.networkPolicy.exceptCidrs }}
+{{- /* Kubernetes takes an exception only inside its block: those that hold everything are known to hold it. */}}
+{{- if or (and (eq $cidr "0.0.0.0/0") (not (contains ":" .))) (and (eq $cidr "::/0") (contains ":" .)) }}
+{{- $except = append $except . }}
+{{- end }}
+{{- end }}
+- ipBlock:
+    cidr: {{ $cidr | quote }}
+    {{- with $except }}
+    except: {{ toJson . }}
+    {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Ports of an external Kafka's brokers, as JSON. */}}

@@ -1,12 +1,11 @@
 {{/*
-Steps of setting up: containers that wait for their server, make what is missing, and may run again.
-Small limits: each is one short Python process.
+Steps of setting up: containers that wait for their server, make what is missing, and may run again. Each is one short
+Python process. They are the operator's init container, the set-up Job's and the CronJobs'; all have the options of setup.
 */}}
 
 {{- define "mars.stepResources" -}}
 resources:
-  requests: {cpu: 10m, memory: 64Mi}
-  limits: {memory: 192Mi}
+  {{- toYaml .Values.setup.resources | nindent 2 }}
 {{- end }}
 
 {{/* Makes the topics, or awaits them where somebody else does. Call with (list $ "operator"), or "jobs", who only waits. */}}
@@ -14,8 +13,11 @@ resources:
 {{- $root := index . 0 -}}
 {{- $topics := $root.Values.kafka.topics -}}
 {{- $copies := ternary 1 (int $root.Values.kafka.external.replicationFactor) (eq $root.Values.kafka.provider "embedded") -}}
-{{ include "mars.appContainer" $root }}
+{{ include "mars.appContainer" (list $root $root.Values.setup.pod) }}
 args:
+  {{- range include "mars.launch" $root | fromJsonArray }}
+  - {{ . }}
+  {{- end }}
   - mars
   - setup
   - topics
@@ -30,21 +32,27 @@ args:
   {{- end }}
   - --timeout=300
 envFrom:
-  - configMapRef: {name: {{ $root.Release.Name }}-env}
-{{- with include "mars.kafkaEnv" . | trim }}
+  - configMapRef: {name: {{ include "mars.fullname" $root }}-env}
+  {{- include "mars.extraEnvFrom" (list $root $root.Values.setup.pod) | nindent 2 }}
+{{- with printf "%s\n%s\n%s" (include "mars.outsideEnv" $root) (include "mars.kafkaEnv" .) (include "mars.extraEnv" (list $root $root.Values.setup.pod)) | trim }}
 env:
   {{- . | nindent 2 }}
 {{- end }}
 {{ include "mars.stepResources" $root }}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- include "mars.outsideMounts" $root | nindent 2 }}
+  {{- include "mars.extraMounts" (list $root $root.Values.setup.pod) | nindent 2 }}
   {{- include "mars.kafkaMounts" $root | nindent 2 }}
 {{- end }}
 
 {{/* Makes the bucket and its notification. */}}
 {{- define "mars.bucketStep" -}}
-{{ include "mars.appContainer" . }}
+{{ include "mars.appContainer" (list . .Values.setup.pod) }}
 args:
+  {{- range include "mars.launch" . | fromJsonArray }}
+  - {{ . }}
+  {{- end }}
   - mars
   - setup
   - bucket
@@ -58,19 +66,27 @@ args:
   {{- end }}
   - --timeout=300
 envFrom:
-  - configMapRef: {name: {{ .Release.Name }}-env}
+  - configMapRef: {name: {{ include "mars.fullname" . }}-env}
+  {{- include "mars.extraEnvFrom" (list . .Values.setup.pod) | nindent 2 }}
+{{- with printf "%s\n%s\n%s" (include "mars.outsideEnv" .) (include "mars.minioEnv" .) (include "mars.extraEnv" (list . .Values.setup.pod)) | trim }}
 env:
-  {{- include "mars.minioEnv" . | trim | nindent 2 }}
+  {{- . | nindent 2 }}
+{{- end }}
 {{ include "mars.stepResources" . }}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- include "mars.outsideMounts" . | nindent 2 }}
+  {{- include "mars.extraMounts" (list . .Values.setup.pod) | nindent 2 }}
 {{- end }}
 
 {{/* Publishes a schedule. Call with (list $ "manifests" (list "--more-arguments")). */}}
 {{- define "mars.scheduleStep" -}}
 {{- $root := index . 0 -}}
-{{ include "mars.appContainer" $root }}
+{{ include "mars.appContainer" (list $root $root.Values.setup.pod) }}
 args:
+  {{- range include "mars.launch" $root | fromJsonArray }}
+  - {{ . }}
+  {{- end }}
   - mars
   - schedule
   - --dataset={{ index . 1 }}
@@ -79,14 +95,17 @@ args:
   {{- end }}
   - --timeout=300
 envFrom:
-  - configMapRef: {name: {{ $root.Release.Name }}-env}
-{{- with include "mars.kafkaEnv" (list $root "jobs") | trim }}
+  - configMapRef: {name: {{ include "mars.fullname" $root }}-env}
+  {{- include "mars.extraEnvFrom" (list $root $root.Values.setup.pod) | nindent 2 }}
+{{- with printf "%s\n%s\n%s" (include "mars.outsideEnv" $root) (include "mars.kafkaEnv" (list $root "jobs")) (include "mars.extraEnv" (list $root $root.Values.setup.pod)) | trim }}
 env:
   {{- . | nindent 2 }}
 {{- end }}
 {{ include "mars.stepResources" $root }}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- include "mars.outsideMounts" $root | nindent 2 }}
+  {{- include "mars.extraMounts" (list $root $root.Values.setup.pod) | nindent 2 }}
   {{- include "mars.kafkaMounts" $root | nindent 2 }}
   - {name: sources, mountPath: /etc/martian-moments/sources.json, subPath: sources.json, readOnly: true}
 {{- end }}

@@ -2,7 +2,7 @@
 {{- define "mars.sources" -}}
 {{- $sources := deepCopy .Values.source.sources }}
 {{- if .Values.simulator.enabled }}
-{{- $base := printf "http://%s-simulator:8000" .Release.Name }}
+{{- $base := printf "http://%s-simulator:8000" (include "mars.fullname" .) }}
 {{- $simulator := dict
       "kind" "nasa-v1"
       "baseUrl" (printf "%s/mars-photos/api/v1" $base)
@@ -11,7 +11,7 @@
       "maxConcurrency" (int .Values.simulator.maxConcurrency)
       "requestsPerHour" (ternary nil (int (default 1 .Values.simulator.requestsPerHour)) (kindIs "invalid" .Values.simulator.requestsPerHour))
       "timeoutSeconds" 30
-      "apiKeySecret" (printf "%s-source" .Release.Name)
+      "apiKeySecret" (printf "%s-source" (include "mars.fullname" .))
       "apiKeySecretKey" "SOURCE_API_KEY" }}
 {{- $sources = merge (dict "simulator" $simulator) $sources }}
 {{- end }}
@@ -29,7 +29,7 @@ Optional, so that a source whose Secret is missing fails by itself, with a sente
 {{- range $name, $source := include "mars.sources" . | fromJson }}
 {{- with $source.apiKeySecret }}
 - name: SOURCE_API_KEY_{{ regexReplaceAll "[^A-Za-z0-9]" $name "_" | upper }}
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $source.apiKeySecretKey | default "api-key" }}, optional: true}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: {{ $source.apiKeySecretKey | default "api-key" | quote }}, optional: true}}
 {{- end }}
 {{- end }}
 {{- end }}
