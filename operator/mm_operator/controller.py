@@ -280,6 +280,7 @@ class Controller:
             body = self._store.plan(name) or {}
         if body:
             self._store.remove("plans", body)
+            metrics.plan_ended(body.get("status") or {})
 
 
 async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -292,4 +293,4 @@ async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 def _count_ends(jobs: tuple[Job, ...]) -> None:
     for job in jobs:
         reason = "Success" if job.state == "succeeded" else str(diagnose_failed(job).reason)
-        metrics.JOBS_ENDED.labels("ingest", reason).inc()
+        metrics.job_ended("ingest", reason)

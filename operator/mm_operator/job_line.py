@@ -210,7 +210,7 @@ class JobLine(ABC):
                 continue
             log.warning("Job %s cannot start: %s", job.name, why.told)
             await self._kube.patch("jobs", job.name, {"spec": {"activeDeadlineSeconds": 1}})
-            metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
+            metrics.job_ended(job.kind, str(why.reason))
             self._reported.add(job.name)
 
     def _ended_before(self, job: Job, seconds: float) -> bool:
@@ -220,11 +220,11 @@ class JobLine(ABC):
     def _report(self, job: Job, log_tail: str) -> None:
         trace_id = self._store.job_trace(job.name)
         if job.state == "succeeded":
-            metrics.JOBS_ENDED.labels(job.kind, "Success").inc()
+            metrics.job_ended(job.kind, "Success")
             log.info("Job %s is done: %s", job.name, _summary(job.termination), extra={"trace_id": trace_id})
             return
         why = diagnose_failed(job)
-        metrics.JOBS_ENDED.labels(job.kind, str(why.reason)).inc()
+        metrics.job_ended(job.kind, str(why.reason))
         log.warning(
             "Job %s failed: %s %s",
             job.name,

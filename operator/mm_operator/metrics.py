@@ -1,12 +1,26 @@
-"""Prometheus metrics of the operator. Help texts are the documentation; names are stable."""
+"""Prometheus metrics of the operator. Help texts are the documentation (docs/metrics.md); names are stable."""
 
-from typing import Final, get_args
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, get_args
 
 from mm_contracts.reasons import DeadLetterReason, Reason
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from mm_operator.core.settings import JobKind
 
+# When a counter began is what its restarts show; a second series for each would say no more.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
@@ -58,6 +72,54 @@ MESSAGES_LOST: Final = Counter(
     registry=REGISTRY,
 )
 
+BUILD: Final = Info("mars_build", "Version of the operator.", registry=REGISTRY)
+try:
+    BUILD.info({"version": version("mm-operator")})
+except PackageNotFoundError:
+    BUILD.info({"version": "unknown"})
+PLANS_ENDED: Final = Counter(
+    "mars_plans_ended",
+    "Plans seen to end, by phase (Complete, Failed, Invalid) and reason.",
+    ["phase", "reason"],
+    registry=REGISTRY,
+)
+for _reason in Reason:
+    PLANS_ENDED.labels("Failed", str(_reason))
+LAST_SUCCESS: Final = Gauge(
+    "mars_last_success_timestamp_seconds",
+    "When a Job of the kind was last seen to succeed, Unix time; 0 before the first.",
+    ["kind"],
+    registry=REGISTRY,
+)
+for _kind in get_args(JobKind):
+    LAST_SUCCESS.labels(_kind)
+ARCHIVE_PHOTOS: Final = Gauge(
+    "mars_archive_photos",
+    "Photos by rover that the manifest promises (promised) and that the archive has of them (archived), as the last "
+    "dbt run found them.",
+    ["rover", "state"],
+    registry=REGISTRY,
+)
+ARCHIVE_GAPS: Final = Gauge(
+    "mars_archive_gaps",
+    "Sols by rover that the archive lacks or disagrees on, by what is wrong and why it is still so, as the last dbt "
+    "run found them.",
+    ["rover", "status", "reason"],
+    registry=REGISTRY,
+)
+NEWEST_PHOTO: Final = Gauge(
+    "mars_archive_newest_photo_timestamp_seconds",
+    "When the rover's newest archived photo was taken, Unix time.",
+    ["rover"],
+    registry=REGISTRY,
+)
+MANIFEST_AGE: Final = Gauge(
+    "mars_archive_manifest_timestamp_seconds",
+    "When the rover's newest manifest was fetched, Unix time: what the archive knows of is no newer.",
+    ["rover"],
+    registry=REGISTRY,
+)
+
 
 def expect_topic(topic: str) -> None:
     """Make the series of a topic, from 0 on, for the same reason."""
@@ -65,3 +127,58 @@ def expect_topic(topic: str) -> None:
     MESSAGES_LOST.labels(topic)
     for why in DeadLetterReason:
         DEAD_LETTERS.labels(topic, why.value)
+
+
+def job_ended(kind: str, reason: str) -> None:
+    """Count a Job's end; ``reason`` is Success where there is none.
+
+    Args:
+        kind: ingest, load, sweep or transform.
+        reason: a reason of the contracts, or Success.
+    """
+    JOBS_ENDED.labels(kind, reason).inc()
+    if reason == "Success":
+        LAST_SUCCESS.labels(kind).set(time.time())
+
+
+def plan_ended(status: Mapping[str, Any]) -> None:
+    """Count a plan's end.
+
+    Args:
+        status: the plan's status as it was stored last.
+    """
+    PLANS_ENDED.labels(str(status.get("phase") or "Unknown"), str(status.get("reason") or "")).inc()
+
+
+def show_archive(details: Mapping[str, Any]) -> None:
+    """Show how the archive stands, from the details of a transform Job's last word. What cannot be read is left out.
+
+    Args:
+        details: ``archive`` in it is ``{rover: {"promised", "archived", "newest", "manifest", "gaps"}}``, as
+            ``mm_jobs.transform.standing`` writes it.
+    """
+    archive = details.get("archive")
+    if not isinstance(archive, dict) or not archive:
+        return
+    ARCHIVE_GAPS.clear()
+    for rover, about in archive.items():
+        if not isinstance(about, dict):
+            continue
+        for state in ("promised", "archived"):
+            if isinstance(count := about.get(state), int):
+                ARCHIVE_PHOTOS.labels(rover, state).set(count)
+        for name, gauge in (("newest", NEWEST_PHOTO), ("manifest", MANIFEST_AGE)):
+            if (moment := _unix(about.get(name))) is not None:
+                gauge.labels(rover).set(moment)
+        # A rover without gaps has a series too: an alert on its gaps must be able to end.
+        ARCHIVE_GAPS.labels(rover, "", "").set(0)
+        for gap in about.get("gaps") or ():
+            if isinstance(gap, list) and len(gap) == 3 and isinstance(gap[2], int):
+                ARCHIVE_GAPS.labels(rover, str(gap[0]), str(gap[1])).set(gap[2])
+
+
+def _unix(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp() if text else None
+    except ValueError:
+        return None

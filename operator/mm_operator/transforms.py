@@ -142,5 +142,6 @@ class Transforms(JobLine):
 
 
 def _measure(job: Job) -> None:
+    metrics.show_archive(job.termination.details if job.termination else {})
     for step, seconds in transform_details(job).seconds.items():
         metrics.TRANSFORM_SECONDS.labels(step).set(seconds)

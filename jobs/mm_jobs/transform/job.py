@@ -28,6 +28,7 @@ from mm_jobs.transform.docs import Content, Docs
 from mm_jobs.transform.page import row_counts
 from mm_jobs.transform.planner import Budget, Summary
 from mm_jobs.transform.planning import places, schedule_gaps
+from mm_jobs.transform.standing import standing
 
 Selection = tuple[str, ...]
 
@@ -201,6 +202,8 @@ class Run:
             )
             look_at = self._charging.ask(self._spec.trace_id, self._log) if self._charging else None
         self._details |= _told(summary, schedule_ids, look_at)
+        if state := standing(self._warehouse, self._log):
+            self._details["archive"] = state
 
     def _renew_docs(self, built: builds.Parts, *, settled: bool) -> None:
         if self._docs is not None:

@@ -121,7 +121,7 @@ LISTS += [
 ]
 ANYTHING: list[Any] = [None, True, False, *NUMBERS, *FRACTIONS, *TEXTS, *MAPS, *LISTS]
 
-MOST = 16
+MOST = 8
 """Samples of one value, about: each round of them is a rendering."""
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())

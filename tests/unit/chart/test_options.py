@@ -87,8 +87,10 @@ OPTIONS: dict[str, Any] = {
 
 def _has_options(name: str, template: Object) -> None:
     pod, metadata = template["spec"], template["metadata"]
-    for field in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName"):
+    for field in ("nodeSelector", "affinity", "topologySpreadConstraints", "priorityClassName"):
         assert pod[field] == OPTIONS[field], f"{name}: {field}"
+    # Jobs tolerate a lost node for a while, by themselves.
+    assert OPTIONS["tolerations"][0] in pod["tolerations"], name
     assert metadata["labels"]["team"] == "mars", name
     assert metadata["annotations"]["example.org/note"] == "yes", name
     security = pod["securityContext"]
@@ -122,15 +124,19 @@ def test_options_of_all_pods_reach_all_pods(tmp_path: Path) -> None:
 
 
 def test_options_of_a_part_reach_its_pods_alone(tmp_path: Path) -> None:
+    classes = {path: f"class-{number}" for number, path in enumerate(PARTS)}
+    pods = every_pod(
+        _rendered({path: {**OPTIONS, "priorityClassName": name} for path, name in classes.items()}, tmp_path)
+    )
     for path, names in PARTS.items():
-        pods = every_pod(_rendered({path: OPTIONS}, tmp_path))
+        found = {name for name, template in pods.items() if template["spec"]["priorityClassName"] == classes[path]}
+        assert found == set(names), path
         for name in names:
-            if name == "Deployment/mars-operator":
-                # Its init container is a step of set-up, and has the options of one.
-                pods[name]["spec"]["initContainers"] = []
+            # Which part's they are is seen: now whether they are whole.
+            pods[name]["spec"]["priorityClassName"] = OPTIONS["priorityClassName"]
             _has_options(name, pods[name])
-        others = {name for name, template in pods.items() if template["spec"].get("priorityClassName") == "low"}
-        assert others == set(names), path
+    own = every_pod(_rendered({"jobs.load.pod": OPTIONS}, tmp_path))
+    assert {name for name, pod in own.items() if pod["metadata"]["labels"].get("team")} == {"made/load"}
 
 
 def test_a_part_comes_before_what_all_share(tmp_path: Path) -> None:

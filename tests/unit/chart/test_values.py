@@ -55,15 +55,12 @@ def test_null_is_the_default_for_every_section(render: Render, tmp_path: Path) -
     assert _comparable(_rendered(_write(tmp_path, sections))) == _comparable(render())
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_values_removed_on_the_command_line_are_the_defaults(render: Render) -> None:
+    removed = (
         "pod.affinity", "pod.tolerations", "pod.nodeSelector", "pod.annotations", "pod.priorityClassName",
         "imagePullSecrets", "jobs.ingest.resources", "operator.sweepInterval", "operator.planDefaults.ttlAfterFinished",
-    ],
-)  # fmt: skip
-def test_a_value_removed_on_the_command_line_is_the_default(path: str, render: Render) -> None:
-    assert _comparable(_rendered(f"--set={path}=null")) == _comparable(render())
+    )  # fmt: skip
+    assert _comparable(_rendered(*(f"--set={path}=null" for path in removed))) == _comparable(render())
 
 
 def test_null_removes_an_entry_of_a_map(tmp_path: Path) -> None:
@@ -90,7 +87,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("path", sorted(REFUSED))
-def test_what_a_process_would_refuse_is_refused_by_name(path: str, tmp_path: Path) -> None:
+def test_what_a_process_would_refuse_the_schema_refuses(path: str) -> None:
+    found = [
+        error.absolute_path for error in jsonschema.Draft7Validator(SCHEMA).iter_errors(nested({path: REFUSED[path]}))
+    ]
+    assert found
+    assert all(list(place)[: path.count(".") + 1] == path.split(".") for place in found)
+
+
+@pytest.mark.parametrize("path", ["operator.sweepInterval", "pod.nodeSelector", "source.sources"])
+def test_helm_says_which_value_it_refuses(path: str, tmp_path: Path) -> None:
     answer = helm_template(_write(tmp_path, nested({path: REFUSED[path]})))
     assert answer.returncode != 0
     assert f"/{path.replace('.', '/')}" in answer.stderr

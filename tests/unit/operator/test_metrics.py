@@ -1,8 +1,63 @@
-"""What a scraper finds at the first look."""
+"""What the metrics show, and that their names keep to Prometheus' conventions."""
 
+from typing import Any
+
+import pytest
 from mm_contracts.reasons import DeadLetterReason, Reason
 from mm_contracts.topics import TOPICS
-from mm_operator.metrics import REGISTRY, expect_topic
+from mm_operator import metrics
+from mm_operator.metrics import REGISTRY, expect_topic, job_ended, show_archive
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def _value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def test_an_end_is_counted_and_a_success_has_its_time() -> None:
+    before = _value("mars_jobs_ended_total", kind="load", reason="Success") or 0
+    job_ended("load", "OOMKilled")
+    assert _value("mars_last_success_timestamp_seconds", kind="load") == 0
+    job_ended("load", "Success")
+    assert _value("mars_jobs_ended_total", kind="load", reason="Success") == before + 1
+    assert (_value("mars_last_success_timestamp_seconds", kind="load") or 0) > 1_700_000_000
+
+
+def test_the_archive_is_shown_as_the_run_tells_it() -> None:
+    about = {"promised": 10, "archived": 9, "newest": "2025-10-07T12:00:00Z", "manifest": "2025-10-07T13:00:00Z"}
+    show_archive({"archive": {"Curiosity": {**about, "gaps": [["MISSING_SOL", "RateLimited", 2]]}}})
+    assert _value("mars_archive_photos", rover="Curiosity", state="promised") == 10
+    assert _value("mars_archive_photos", rover="Curiosity", state="archived") == 9
+    assert _value("mars_archive_gaps", rover="Curiosity", status="MISSING_SOL", reason="RateLimited") == 2
+    assert _value("mars_archive_newest_photo_timestamp_seconds", rover="Curiosity") == 1_759_838_400
+    show_archive({"archive": {"Curiosity": {**about, "gaps": []}}})
+    assert _value("mars_archive_gaps", rover="Curiosity", status="MISSING_SOL", reason="RateLimited") is None
+    assert _value("mars_archive_gaps", rover="Curiosity", status="", reason="") == 0
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {}, {"archive": None}, {"archive": []}, {"archive": {"A": 1}}, {"archive": {"A": {"gaps": [1, ["x"], None]}}},
+        {"archive": {"A": {"newest": "soon", "promised": "many", "gaps": None}}},
+    ],
+)  # fmt: skip
+def test_a_last_word_that_cannot_be_read_breaks_nothing(details: dict[str, Any]) -> None:
+    show_archive(details)
+
+
+def test_names_keep_to_the_conventions() -> None:
+    families = {family.name: family for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
+    assert not [name for name in families if name.endswith("_created")]
+    for name, family in families.items():
+        assert name.startswith(("mars_", "process_")), name
+        assert family.documentation, name
+        if family.type == "counter":
+            assert all(sample.name.endswith("_total") for sample in family.samples), name
+        # Base units: time is in seconds, sizes are in bytes, and nothing is a rate or a percentage.
+        assert not name.endswith(("_ms", "_milliseconds", "_minutes", "_kb", "_percent", "_ratio_percent")), name
+    assert metrics.BUILD is not None
 
 
 def test_ends_are_counted_from_zero_so_that_an_increase_shows_the_first_one() -> None:
