@@ -52,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
 
     _provision(_add(commands, "up", _up, "bring the cluster up with every image in it, without installing the chart"))
     _provision(_add(commands, "images", _images, "rebuild the app image, load it, restart what runs it"))
+    image = _add(commands, "image", _image, "build the app image and push it to a registry, for a cluster elsewhere")
+    _provision(image)
+    image.add_argument("--push", required=True, metavar="REGISTRY", help="as in registry.example.org/team")
+    image.add_argument("--tag", default="", help="default: the product's version")
     _add(commands, "down", _down, "delete the cluster and all data in it; images and caches stay")
     clean = _add(commands, "clean", _clean, "remove everything that was set up: cluster, images, caches, engine")
     clean.add_argument("--keep-cache", action="store_true", help="keep what was built and fetched")
@@ -119,6 +123,13 @@ def _images(options: argparse.Namespace) -> int:
     from mm_hack import up
 
     up.app_image(options.provision, Progress())
+    return 0
+
+
+def _image(options: argparse.Namespace) -> int:
+    from mm_hack.push import push
+
+    print("\n".join(push(options.provision, options.push, options.tag, Progress())))
     return 0
 
 

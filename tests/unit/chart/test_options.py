@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,13 @@ PARTS = {
     "simulator.pod": ["Deployment/mars-simulator"],
     "docs.pod": ["Deployment/mars-docs"],
     "dashboard.pod": ["Deployment/mars-dashboard"],
-    "setup.pod": ["CronJob/mars-schedule-coordinates", "CronJob/mars-schedule-manifests", "Job/mars-setup"],
+    "setup.pod": [
+        "CronJob/mars-schedule-coordinates",
+        "CronJob/mars-schedule-manifests",
+        "Job/mars-setup",
+        "Job/mars-topics",
+        "Job/mars-test-loop",
+    ],
     "kafka.embedded.pod": ["StatefulSet/mars-kafka"],
     "minio.embedded.pod": ["StatefulSet/mars-minio"],
     "warehouse.embedded.pod": ["StatefulSet/mars-warehouse"],
@@ -64,7 +71,9 @@ def made_jobs(objects: list[Object]) -> Iterator[tuple[str, Object]]:
 
 def every_pod(objects: list[Object]) -> dict[str, Object]:
     """Return all pod templates by name, those of the operator's Jobs included."""
-    return dict([*pod_templates(objects), *made_jobs(objects)])
+    # The topics' Job has a name of its own in each release.
+    named_pods = ((re.sub(r"-topics-.*", "-topics", name), template) for name, template in pod_templates(objects))
+    return dict([*named_pods, *made_jobs(objects)])
 
 
 OPTIONS: dict[str, Any] = {
@@ -248,7 +257,8 @@ def test_a_private_authority_is_trusted_by_all_that_speak_tls(tmp_path: Path) ->
             assert {"name": "trusted-ca", "mountPath": "/etc/martian-moments-ca", "readOnly": True} in container[
                 "volumeMounts"
             ], name
-    assert kafka_settings(named(objects, "ConfigMap", "mars-env")["data"])["ssl.ca.location"] == "/tmp/trusted-ca.crt"
+    env = named(objects, "ConfigMap", "mars-env")["data"] | {"KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"}
+    assert kafka_settings(env, lambda where: where)["ssl.ca.pem"] == "/tmp/trusted-ca.crt"
 
 
 def test_the_bundle_holds_the_systems_authorities_too(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 {{/*
 Steps of setting up: containers that wait for their server, make what is missing, and may run again. Each is one short
-Python process. They are the operator's init container, the set-up Job's and the CronJobs'; all have the options of setup.
+Python process. They are the set-up Jobs' and the CronJobs'; all have the options of setup.
 */}}
 
 {{- define "mars.stepResources" -}}
