@@ -10,6 +10,8 @@ from mm_dashboard.warehouse import Row
 
 STUBBORN_ATTEMPTS: Final = 5
 """A gap that was asked for so often does not fill by itself."""
+STARTING: Final = timedelta(minutes=2)
+"""A part that has not been ready for less is starting."""
 RECENT: Final = timedelta(hours=24)
 """Failures older than this, with nothing like them since, are history."""
 
@@ -36,7 +38,7 @@ def needs_a_person(state: State, gaps: Sequence[Row], tests: str | None, now: da
         now: the time; by default the clock's.
     """
     now = now or datetime.now(UTC)
-    items = [*_parts(state), *_plans(state.plans, now), *_jobs(state.jobs, now)]
+    items = [*_parts(state, now), *_plans(state.plans, now), *_jobs(state.jobs, now)]
     if tests == "failed" and not any(item.title == "Data tests failed" for item in items):
         advice = "See which tests failed and the rows that break them."
         items.append(Item("bad", "Data tests failed", "The last build's data tests found rows.", advice, "/checks"))
@@ -44,13 +46,13 @@ def needs_a_person(state: State, gaps: Sequence[Row], tests: str | None, now: da
     return sorted(items, key=lambda item: item.level)
 
 
-def _parts(state: State) -> list[Item]:
+def _parts(state: State, now: datetime) -> list[Item]:
     return [
         Item(
             "bad", f"{part.name} is not ready", part.sentence, "See its pod: kubectl describe pod.", "/work", part.since
         )
         for part in state.parts
-        if not part.ready
+        if not part.ready and (part.since is None or now - part.since > STARTING)
     ]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -17,6 +17,8 @@ FINISHED_SHOWN: Final = 200
 """Plans that have ended: as many as one list answers quickly, of the many that there may be."""
 RECORD: Final = tuple(field.alias or name for name, field in BatchRecord.model_fields.items())
 """Names of what a batch's record may say."""
+OLD_SECONDS: Final = 15.0
+"""What is older than this is said to be."""
 Value = TypeVar("Value")
 
 
@@ -219,13 +221,16 @@ class Cluster:
         self._state = State(self._state.plans, self._state.jobs, self._state.parts, 0.0, self._state.problem)
         self._finished = (0.0, self._finished[1])
 
-    async def look(self, patience: float = 1.5) -> State:
+    async def look(self, patience: float = 3.0) -> State:
         """Return the state, not older than a few seconds where Kubernetes answers within ``patience`` seconds."""
         if time.time() - self._state.at >= self._seconds and self._task is None:
             self._task = asyncio.create_task(self._read())
-        if self._task is not None and not (self._state.at and time.time() - self._state.at < 3 * self._seconds):
+        if self._task is not None and time.time() - self._state.at >= 3 * self._seconds:
             await asyncio.wait([self._task], timeout=patience)
-        return self._state
+        if self._state.problem or time.time() - self._state.at < OLD_SECONDS:
+            return self._state
+        # What was seen long ago, as after a night without visitors, is not shown as if it were so now.
+        return replace(self._state, problem="The Kubernetes API is slow to answer.")
 
     async def _read(self) -> None:
         try:

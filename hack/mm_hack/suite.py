@@ -69,11 +69,14 @@ def run_tests(unit_only: bool, pytest_arguments: Sequence[str], provision: str =
     if not long:
         rounds = [_short(selection) for selection in rounds]
     if not unit_only:
-        from mm_hack import up
+        from mm_hack import browser, up
         from mm_hack.progress import Progress
 
-        up.up(provision, Progress())
+        progress = Progress()
+        up.up(provision, progress)
         environment["MARS_REQUIRE_CLUSTER"] = "1"
+        if browser.ensure(progress):
+            environment["MARS_REQUIRE_CHROMIUM"] = "1"
     pytest = [str(bin_folder / "python"), "-m", "pytest", "--durations=20", "--durations-min=5"]
     codes = [
         subprocess.run([*pytest, *selection, *pytest_arguments], cwd=REPO, env=environment).returncode

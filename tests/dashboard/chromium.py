@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
     """Yield the browser; without one the tests are skipped, unless the run promised one."""
     path = os.environ.get("MARS_CHROMIUM") or shutil.which("chromium")
     if path is None:
-        if os.environ.get("MARS_REQUIRE_CLUSTER"):
+        if os.environ.get("MARS_REQUIRE_CHROMIUM"):
             pytest.fail("there is no Chromium: apt-get install chromium")
         pytest.skip("needs Chromium: apt-get install chromium")
     # Its own sandbox does not start for root, as which tests run in containers.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from mm_contracts.connections import SettingsError
 from mm_dashboard.attention import at_work, needs_a_person
-from mm_dashboard.cluster import Cluster, State, read_job, read_plan
+from mm_dashboard.cluster import Cluster, Part, State, read_job, read_plan
 from mm_dashboard.kube import Api
 from mm_dashboard.live import changes, event
 from mm_dashboard.marstime import conjunctions, mars_time
@@ -113,6 +114,30 @@ def test_the_state_is_the_releases_own_and_a_dbt_run_renews_the_archive(
 
     with serving(kube) as url:
         asyncio.run(story(url))
+
+
+def test_what_was_seen_long_ago_is_not_shown_as_if_it_were_so_now(settings_of: Callable[..., Settings]) -> None:
+    kube = FakeKube().put("ingestionplans", plan("p"))
+
+    async def story(url: str) -> tuple[State, State]:
+        cluster = Cluster(Api(settings_of(url)), "mars", seconds=0)
+        fresh = await cluster.look(5)
+        cluster._state = replace(fresh, at=fresh.at - 600)
+        return fresh, await cluster.look(0)
+
+    with serving(kube) as url:
+        fresh, old = asyncio.run(story(url))
+    assert fresh.problem == ""
+    assert old.problem == "The Kubernetes API is slow to answer."
+    assert old.plans == fresh.plans
+
+
+def test_a_part_that_starts_needs_nobody_yet() -> None:
+    since = NOW - timedelta(seconds=90)
+    part = Part("kafka", False, "its pod is Pending", since)
+    assert needs_a_person(State(parts=(part,)), [], None, NOW) == []
+    (item,) = needs_a_person(State(parts=(part,)), [], None, NOW + timedelta(minutes=1))
+    assert item.title == "kafka is not ready"
 
 
 def test_without_a_kubernetes_api_that_is_said(settings_of: Callable[..., Settings]) -> None:
