@@ -40,7 +40,7 @@ def needs_a_person(state: State, gaps: Sequence[Row], tests: str | None, now: da
     now = now or datetime.now(UTC)
     items = [*_parts(state, now), *_plans(state.plans, now), *_jobs(state.jobs, now)]
     if tests == "failed" and not any(item.title == "Data tests failed" for item in items):
-        advice = "See which: mars sql \"select * from gold.test_results where not is_good\"."
+        advice = 'See which: mars sql "select * from gold.test_results where not is_good".'
         items.append(Item("bad", "Data tests failed", "The last build's data tests found rows.", advice, "/work"))
     items += _gaps(gaps)
     return sorted(items, key=lambda item: item.level)

@@ -15,7 +15,6 @@ from mm_hack import cache, docker, gobuild, images, versions
 from mm_hack.gobuild import COREDNS, ETCD, KUBE, KUBE_ROUTER, PAUSE, PROVISIONER, Program
 from mm_hack.machine import go_arch
 from mm_hack.places import ASSETS
-from mm_hack.places import NODE as CONTROL_PLANE_NODE
 from mm_hack.progress import Progress
 from mm_hack.run import CommandFailed, SetupError, output, run
 
@@ -78,8 +77,7 @@ def _plain_node(base: str, kube: Path, progress: Progress) -> str:
 
 def network_manifest() -> str:
     """What kind applies as the cluster's network: kube-router, at the version that was built."""
-    text = (NODE / "network.yaml").read_text()
-    return text.replace("@KUBE_ROUTER@", versions.KUBE_ROUTER).replace("@CONTROL_PLANE@", CONTROL_PLANE_NODE)
+    return (NODE / "network.yaml").read_text().replace("@KUBE_ROUTER@", versions.KUBE_ROUTER)
 
 
 def _control_plane(base: str, programs: dict[str, Path], progress: Progress) -> list[str]:
