@@ -123,7 +123,7 @@ def _look_at(progress: Progress, record: BatchRecord, job: Job, stuck_after: flo
         return
     why = diagnose_active(job, now)
     since = stuck_since(job)
-    if why is not None and why.stuck and since is not None and (now - since).total_seconds() > stuck_after:
+    if why is not None and why.stuck and since is not None and (now - since).total_seconds() >= stuck_after:
         _fail(progress, record, job, why, now)
         progress.actions.append(DeleteJob(job.name, f"it cannot start: {why.message}"))
         return
@@ -224,7 +224,7 @@ def retry_now(progress: Progress, jobs: Iterable[Job], now: datetime) -> None:
 def stop_refused(progress: Progress) -> None:
     """Give up what a source refuses for good: as many refusals in a row as the plan runs Jobs, and nothing under way.
 
-    A key that is refused says so of every rover; else only the refused rovers' batches are given up.
+    A key that is refused or missing says so of every rover; else only the refused rovers' batches are given up.
     """
     if not progress.refusals or sum(progress.refusals.values()) < progress.spec.parallelism or progress.count("Active"):
         return
@@ -235,7 +235,7 @@ def stop_refused(progress: Progress) -> None:
         default=None,
     )
     reason = last.reason if last and last.reason else str(Reason.UNKNOWN)
-    everything = reason == Reason.UNAUTHORIZED
+    everything = reason in (Reason.UNAUTHORIZED, Reason.CONFIG_ERROR)
     given_up = [i for i in progress.pending if everything or progress.batches[i].rover in rovers]
     progress.failed.bits |= Indexes.of(given_up).bits
     progress.untried += len(given_up)

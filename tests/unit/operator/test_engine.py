@@ -52,6 +52,20 @@ def test_the_pass_says_when_a_pod_counts_as_lost() -> None:
     assert (moment - cluster.now).total_seconds() == 5 + LOST_AFTER.total_seconds()
 
 
+def test_a_pod_that_cannot_start_is_given_up_at_the_very_moment_that_was_told() -> None:
+    cluster = view(stuckAfter="20s")
+    cluster.add("p", rovers=[{"name": "Spirit", "sols": ["1"]}], retry={"limit": 0})
+    cluster.step()
+    pod = Pod("pod", waiting_reason="ImagePullBackOff", since=cluster.now)
+    cluster.put(replace(cluster.jobs["p-0-1"], pods=(pod,)))
+    cluster.step()
+    moment = cluster.engine.next_moment
+    assert moment is not None
+    cluster.now = moment
+    cluster.step()
+    assert cluster.status("p").phase == "Failed"
+
+
 def test_a_suspended_plan_frees_its_slots_and_asks_for_them_again() -> None:
     cluster = view(maxConcurrentJobs=4)
     cluster.add("long", parallelism=4)

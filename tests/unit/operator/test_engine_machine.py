@@ -20,7 +20,20 @@ from mm_operator.core.progress import CreateJob
 
 ROVERS = ("Curiosity", "Spirit")
 STATUS_LIMIT = 100_000
-EVENTS = ["0"] * 6 + ["1", "64", "69", "74", "75", "75", "end unseen", "lose node", "lose node", "keep pod", "stick"]
+EVENTS = ["0"] * 5 + [
+    "1",
+    "64",
+    "64",
+    "69",
+    "74",
+    "75",
+    "75",
+    "end unseen",
+    "lose node",
+    "lose node",
+    "keep pod",
+    "stick",
+]
 EVENTS += ["vanish", "told again"]
 """What happens to a Job: its exit code, or what else."""
 ACTS = ["delete", "suspend", "resume", "retry", "retry", "reopen", "reopen"]
@@ -105,6 +118,21 @@ class EngineMachine(RuleBasedStateMachine):
         else:
             cluster.change(name, suspend=what == "suspend")
 
+    @rule(pick=st.integers(0, 9))
+    def reopen_beside_another(self, pick: int) -> None:
+        """Somebody else asks for the sols of a plan that has failed; then it is tried again."""
+        cluster = self.cluster
+        names = sorted(name for name in cluster.finished if cluster.status(name).phase == "Failed")
+        if not names or self.count >= 8:
+            return
+        name = names[pick % len(names)]
+        spec = cluster.finished[name]["spec"]
+        self.count += 1
+        cluster.add(f"p{self.count}", **{key: spec[key] for key in ("rovers", "dataset") if key in spec}, priority=1)
+        self.settle()
+        cluster.reopen(name, f"t{next(cluster.versions)}")
+        self.settle()
+
     @rule(refusing=st.sampled_from(["", "quota", "rule"]))
     def api(self, refusing: str) -> None:
         self.cluster.refusing = refusing
@@ -113,7 +141,8 @@ class EngineMachine(RuleBasedStateMachine):
     def job(self, pick: int, what: str, then_decide: bool) -> None:
         """Something happens to a Job that runs."""
         cluster = self.cluster
-        running = sorted(cluster.running(), key=lambda job: job.name)
+        # What has happened to a Job once stays so, until the engine does something about it.
+        running = sorted((job for job in cluster.running() if not job.pods), key=lambda job: job.name)
         if not running:
             return
         job = running[pick % len(running)]
@@ -167,15 +196,16 @@ class EngineMachine(RuleBasedStateMachine):
     @rule()
     def decide(self) -> None:
         self.settle()
+
+    def settle(self) -> None:
+        """Decide until nothing is left to be decided, which must come; then nobody waits in vain."""
+        for _ in range(12):
+            if not self.cluster.step(rounds=12):
+                break
         assert self.cluster.step() == 0, "nothing has changed, and it decides again"
         moment = self.cluster.engine.next_moment
         assert moment is None or moment > self.cluster.now, "a moment that has passed would ring again and again"
         self.nobody_waits_for_a_free_slot()
-
-    def settle(self) -> None:
-        for _ in range(12):
-            if not self.cluster.step(rounds=12):
-                break
 
     # What holds
 
@@ -222,7 +252,8 @@ class EngineMachine(RuleBasedStateMachine):
             if not cluster.plans:
                 break
             for job in list(cluster.running()):
-                cluster.end(job.name, 0, photos=1)
+                if not job.pods:  # the others lie on lost nodes, are kept by sidecars, cannot start
+                    cluster.end(job.name, 0, photos=1)
             moment = cluster.engine.next_moment
             if not cluster.engine.pending and moment is not None:
                 cluster.now = max(cluster.now, moment)
