@@ -28,7 +28,7 @@ def main() -> int:
         description="Let a month pass on Mars in minutes, with what can go wrong, and judge what the loop made of it.",
         epilog="The cluster must be up (./mars up) and hold this tree's image (./mars images).",
     )
-    parser.add_argument("--short", action="store_true", help="four sols instead of a month")
+    parser.add_argument("--short", action="store_true", help="five sols instead of a month")
     parser.add_argument("--sol-seconds", type=float, default=120.0, help="real seconds of a sol (default: 120)")
     parser.add_argument("--namespace", default="mars-living", help="where to install (default: mars-living)")
     parser.add_argument("--keep", action="store_true", help="leave the release installed")
@@ -57,7 +57,7 @@ def install(namespace: str, scenario: Scenario) -> None:
     """Install the small release with the scenario's clock, settings and room for its requests."""
     release.uninstall(namespace)
     release.make_namespace(namespace)
-    settings = {"SIM_REQUEST_LOG": "200000", **scenario.environment}
+    settings = {"SIM_REQUEST_LOG": "50000", **scenario.environment}
     sets = [word for name, value in settings.items() for word in ("--set-string", f"simulator.env.{name}={value}")]
     # Waits of an hour are a month here.
     waits = ["--set", "planning.backoffMaxSeconds=60,planning.sourceStaleSeconds=60"]
