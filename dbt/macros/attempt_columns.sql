@@ -4,7 +4,7 @@
 -#}
 {% macro attempt_columns(entry) -%}
         responses.object_key::varchar as object_key,
-        {{ whole_number("outcome.value:sol") }} as sol,
+        {{ sol_of("outcome.value:sol") }} as sol,
         coalesce({{ whole_number(entry ~ ":attempt") }}, responses.attempt)::integer as attempt,
         responses.source::varchar as source,
         responses.rover_name::varchar as rover_name,

@@ -3,9 +3,11 @@
     coalesce({{ nasa_camera_id }}::varchar, md5({{ rover_name }} || '|' || {{ camera_name }}))
 {%- endmacro %}
 
-{#- UTC timestamp, to the millisecond, of a Unix time. -#}
+{#- UTC timestamp, to the millisecond, of a Unix time; null for one that is thousands of years away. -#}
 {% macro unix_to_timestamp(unix) -%}
-    dateadd('millisecond', round(({{ unix }}) * 1000)::integer, '1970-01-01'::timestamp_ntz)
+    dateadd(
+        'millisecond', iff(abs({{ unix }}) < 1e11, round(({{ unix }}) * 1000), null)::integer, '1970-01-01'::timestamp_ntz
+    )
 {%- endmacro %}
 
 {#- The present time in UTC; a macro, so that unit tests can set it. -#}

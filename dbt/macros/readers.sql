@@ -18,6 +18,21 @@
     iff(abs(try_to_double(({{ value }})::varchar)) <= 1e300, try_to_double(({{ value }})::varchar), null)
 {%- endmacro %}
 
+{#- A sol: a whole number up to 99,999, as file names have five digits for it. -#}
+{% macro sol_of(value) -%}
+    iff({{ whole_number(value) }} between 0 and 99999, {{ whole_number(value) }}, null)
+{%- endmacro %}
+
+{#- A reading of a spacecraft clock in whole seconds, above 0 and of at most 10 digits. -#}
+{% macro clock_of(value) -%}
+    iff({{ whole_number(value) }} between 1 and 9999999999, {{ whole_number(value) }}, null)
+{%- endmacro %}
+
+{#- A reading of a spacecraft clock in seconds with their fraction, in the same range. -#}
+{% macro fine_clock_of(value) -%}
+    iff({{ finite_number(value) }} between 1 and 9999999999, {{ finite_number(value) }}, null)
+{%- endmacro %}
+
 {#- A date, YYYY-MM-DD, of the years 1000 to 2999. -#}
 {% macro date_of(value) -%}
     try_to_date(regexp_substr(({{ value }})::varchar, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}$'))

@@ -14,7 +14,7 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.transform import charging
 
-from tests.warehouse.bronze import TRACE, later, manifest_batch, outcome, photo, photo_batch
+from tests.warehouse.bronze import TRACE, coordinates_batch, later, manifest_batch, outcome, photo, photo_batch
 from tests.warehouse.dbt_runs import Dbt, running
 
 DAY = timedelta(days=1)
@@ -218,14 +218,32 @@ def test_values_of_any_kind_become_null_and_stop_nothing(dbt: Dbt) -> None:
     for n, value in enumerate(odd):
         entries = [{"sol": 1, "total_photos": 2, "cameras": ["MAST"]}, {"sol": value, "total_photos": 2}, value,
                    {"sol": 2, "total_photos": value, "earth_date": value, "cameras": value}]  # fmt: skip
-        dbt.put(manifest_batch("Curiosity", manifest({1: 2}) | {"photos": entries, "max_sol": value, "max_date": value,
-                                                                "status": value}, AT, f"odd-{n}"))  # fmt: skip
-        dbt.put(manifest_batch("Curiosity", {"photos": value}, AT, f"odder-{n}"))
+        spoilt_manifest = manifest({1: 2}) | {"photos": entries, "max_sol": value, "max_date": value, "status": value}
+        at = f"2025-10-07T11:{n:02}:00"
+        dbt.put(manifest_batch("Curiosity", spoilt_manifest, at, f"odd-{n}"))
+        dbt.put(manifest_batch("Curiosity", {"photos": value}, at.replace("T11", "T10"), f"odder-{n}"))
     dbt.put(manifest_batch("Curiosity", manifest({1: 2}), AT, "first"))
+    names = ("sol", "fromRMC", "toRMC", "length", "SCLK_START", "SCLK_END", "RMC", "final", "dist_m")
+    features = [
+        {"properties": dict.fromkeys(names, value), "geometry": {"type": kind, "coordinates": coordinates}}
+        for value in odd
+        for kind, coordinates in (("LineString", value), ("MultiLineString", [value]), ("LineString", [[value, value]]))
+    ]
+    typed = ("sol", "flight", "site", "drive", "rmc", "lon", "lat", "distance_m", "total_distance_m", "sclk_start")
+    places = [
+        {"layer": layer, "final": value, "sclk_end": value, **dict.fromkeys(typed, value)}
+        for value in odd
+        for layer in ("waypoints", "helicopter_waypoints", value)
+    ]
+    for rover in ("Perseverance", "Curiosity"):
+        layers = coordinates_batch(rover, [*features, {"properties": None, "geometry": None}], AT)
+        dbt.put(later(layers, AT, PLACES=[*places, None, 7]))
     dbt("run")
     shown = dbt.rows("select count(*) from SILVER.SOURCE_PHOTOS where PHOTO_ID < 7000 and IS_LISTED")
     assert shown == [(2,)]
     assert dbt.rows("select REQUESTED_AT, PROMISED_PHOTOS from SILVER.SOL_OUTCOMES where SOL = 1") == [(None, None)]
     assert dbt.rows("select count(*) from SILVER.SOURCE_HEALTH") >= [(len(odd),)]
-    for view in ("GOLD.ROVER_SUMMARY", "SILVER.INGESTION_PLANNING", "GOLD.SOURCE_COMPARISON", "SILVER.FACT_PHOTOS"):
-        dbt.rows(f"select * from {view}")
+    for schema, name in dbt.rows(
+        "select TABLE_SCHEMA, TABLE_NAME from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA in ('SILVER', 'GOLD')"
+    ):
+        dbt.rows(f"select * from {schema}.{name}")

@@ -8,7 +8,7 @@ select
     place.value:layer::varchar as layer,
     (place.index + 1)::integer as place_number,
     {{ whole_number("place.value:flight") }} as flight,
-    {{ whole_number("place.value:sol") }} as sol,
+    {{ sol_of("place.value:sol") }} as sol,
     {{ finite_number("place.value:lon") }} as longitude,
     {{ finite_number("place.value:lat") }} as latitude,
     {{ finite_number("place.value:elevation_m") }} as elevation_m,
@@ -17,10 +17,9 @@ select
     {{ finite_number("place.value:raw:properties:Max_Alt_m") }} as max_altitude_m,
     {{ finite_number("place.value:raw:properties:Max_Spd_m") }} as max_speed_m_s,
     {{ finite_number("place.value:raw:properties:Duration_s") }} as duration_s,
-    iff({{ finite_number("place.value:sclk_start") }} > 0, {{ finite_number("place.value:sclk_start") }}, null) as sclk_start,
-    iff({{ finite_number("place.value:sclk_end") }} > 0, {{ finite_number("place.value:sclk_end") }}, null) as sclk_end,
-    coalesce({{ finite_number("place.value:sclk_start") }} > 0, false)
-    and coalesce({{ finite_number("place.value:sclk_end") }} >= {{ finite_number("place.value:sclk_start") }}, false) as has_window,
+    {{ fine_clock_of("place.value:sclk_start") }} as sclk_start,
+    {{ fine_clock_of("place.value:sclk_end") }} as sclk_end,
+    coalesce({{ fine_clock_of("place.value:sclk_end") }} >= {{ fine_clock_of("place.value:sclk_start") }}, false) as has_window,
     coalesce({{ finite_number("place.value:lon") }} between -180 and 360, false)
     and coalesce({{ finite_number("place.value:lat") }} between -90 and 90, false) as has_position,
     responses.ingestion_date::timestamp_ntz as ingested_at

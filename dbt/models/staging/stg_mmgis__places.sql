@@ -7,7 +7,7 @@ select
     responses.rover_name::varchar as rover_name,
     {{ text_of('place.value:layer') }} as layer,
     place.index::integer as place_index,
-    {{ whole_number("place.value:sol") }} as sol,
+    {{ sol_of("place.value:sol") }} as sol,
     {{ whole_number("place.value:site") }} as site,
     {{ whole_number("place.value:drive") }} as drive,
     {{ finite_number('place.value:lon') }} as longitude,

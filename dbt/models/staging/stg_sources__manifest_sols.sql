@@ -11,7 +11,7 @@ entries as (
     select
         manifests.source,
         manifests.rover_name,
-        {{ whole_number("entry.value:sol") }} as sol,
+        {{ sol_of("entry.value:sol") }} as sol,
         {{ date_of("entry.value:earth_date") }} as earth_date,
         {{ whole_number("entry.value:total_photos") }} as photos,
         manifests.ingested_at
@@ -25,7 +25,7 @@ named as (
     select
         manifests.source,
         manifests.rover_name,
-        {{ whole_number("entry.value:sol") }} as sol,
+        {{ sol_of("entry.value:sol") }} as sol,
         camera.value::varchar as camera_name
     from {{ ref('stg_sources__manifests') }} as manifests,
         lateral flatten(input => manifests.sols) as entry,

@@ -11,7 +11,7 @@ select
     manifest.value:status::varchar as rover_status,
     {{ date_of("manifest.value:landing_date") }} as landing_date,
     {{ date_of("manifest.value:launch_date") }} as launch_date,
-    {{ whole_number("manifest.value:max_sol") }} as max_sol,
+    {{ sol_of("manifest.value:max_sol") }} as max_sol,
     {{ date_of("manifest.value:max_date") }} as max_date,
     {{ whole_number("manifest.value:total_photos") }} as total_photos,
     coalesce({{ flag_of("manifest.value:derived") }}, false) as is_derived,
