@@ -14,7 +14,7 @@ from mm_jobs.load.documents import GIVEN, NotOurs, read
 
 from tests.unit.jobs.test_load_pure import DOCUMENT, KEY
 
-CASES = int(os.environ.get("MARS_FUZZ_CASES", "6000"))
+CASES = int(os.environ.get("MARS_FUZZ") or 6_000)
 """Of each kind; more is a matter of patience."""
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ODD: tuple[Any, ...] = (
