@@ -154,7 +154,13 @@ def test_a_run_leaves_a_page_of_models_columns_and_lineage(tmp_path: Path, serve
     assert Docs(pages, timedelta(hours=1), log).renew(later, Content("more", settled=False), dict) == "fresh"
 
     read = later.reads("ingestion_planning")
-    assert {"ingestion_planning", "sol_cameras", "fact_photos", "stg_nasa__manifests", "ref_cameras"} <= read
+    assert {
+        "ingestion_planning",
+        "sol_promises",
+        "source_sol_cameras",
+        "photo_sightings",
+        "stg_nasa__manifests",
+    } <= read
     assert read.isdisjoint({"fact_path", "rover_summary", "photo_counts"})
 
 
@@ -188,7 +194,7 @@ def test_a_page_is_made_by_a_process_that_has_run_no_model(tmp_path: Path, serve
 def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
     dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()), query_tag="by-hand")
     tmp_path.mkdir(exist_ok=True)
-    page = dbt.page().decode()
+    page = dbt.page({}).decode()
     assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]
     with pytest.raises(DbtProblem, match="no model fact_dust"):
         dbt.reads("fact_dust")
