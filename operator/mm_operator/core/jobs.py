@@ -92,6 +92,19 @@ def _tolerations(wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [*(dict(toleration) for toleration in wanted), *soon]
 
 
+def _spread(settings: OperatorSettings, kind: JobKind) -> dict[str, Any]:
+    """Return the wish that Jobs of a kind lie on different nodes: else all go to the emptiest, and are lost with it."""
+    labels = {"app.kubernetes.io/component": f"job-{kind}"}
+    if settings.instance:
+        labels[LABEL_INSTANCE] = settings.instance
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": labels},
+    }
+
+
 def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str) -> dict[str, Any]:
     template, pod = settings.jobs.of(kind), _pod_options(settings, kind)
     user = pod.run_as_user
@@ -144,7 +157,7 @@ def _pod_spec(settings: OperatorSettings, kind: JobKind, spec: Wire, trace: str)
         "nodeSelector": pod.node_selector,
         "tolerations": _tolerations(pod.tolerations),
         "affinity": pod.affinity,
-        "topologySpreadConstraints": pod.topology_spread_constraints,
+        "topologySpreadConstraints": pod.topology_spread_constraints or [_spread(settings, kind)],
         "priorityClassName": pod.priority_class_name,
     }
     return body | {name: value for name, value in optional.items() if value}

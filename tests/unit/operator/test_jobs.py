@@ -53,6 +53,14 @@ def test_every_job_runs_under_the_restricted_pod_security_standard() -> None:
         assert rules[1]["onExitCodes"] == {"containerName": main["name"], "operator": "In", "values": [64, 69]}
 
 
+def test_jobs_of_a_kind_wish_to_lie_on_different_nodes_unless_values_say_otherwise() -> None:
+    job = build_ingest_job(settings(), "uid-1", PLAN, BATCH)
+    pod = job["spec"]["template"]
+    (spread,) = pod["spec"]["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
 def test_a_sweep_is_a_load_of_another_name() -> None:
     spec = LoadSpec(load_id="20260101t000000", sweep=True, trace_id="a" * 32)
     job = build_load_job(settings(), spec)
