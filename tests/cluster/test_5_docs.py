@@ -23,14 +23,14 @@ def test_the_page_shows_every_model_of_the_warehouse(system: System) -> None:
     names = [name.lower() for schema, name in rows if schema in ("SILVER", "GOLD")]
     assert {"fact_photos", "ingestion_planning", "rover_summary"} <= set(names)
     assert [name for name in names if f'"model.martian_moments.{name}"' not in page.text] == []
-    assert '"exposure.martian_moments.archive_progress"' in page.text
+    assert '"exposure.martian_moments.dashboard"' in page.text
     assert _page(system, **{"If-None-Match": page.headers["ETag"]}).status_code == 304
 
 
 def test_the_archive_takes_no_notice_of_the_page(system: System) -> None:
     """It is no object of the archive: no event is sent for it, no sweep looks at it."""
     s3 = system.s3()
-    assert set(s3.head_object(Bucket="mars", Key=DOCS_PAGE)["Metadata"]) == {"generated-at", "fingerprint"}
+    assert set(s3.head_object(Bucket="mars", Key=DOCS_PAGE)["Metadata"]) == {"generated-at", "fingerprint", "content"}
     queues = s3.get_bucket_notification_configuration(Bucket="mars")["QueueConfigurations"]
     prefixes = [rule["Value"] for queue in queues for rule in queue["Filter"]["Key"]["FilterRules"]]
     assert sorted(prefixes) == sorted(f"{dataset}/" for dataset in DATASETS)
