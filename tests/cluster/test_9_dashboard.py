@@ -14,6 +14,8 @@ from tests.cluster.system import System, wait_until
 from tests.cluster.test_2_plans import plan
 from tests.dashboard.chromium import PATIENCE, chromium, tab
 
+DASHBOARD = "app.kubernetes.io/component=dashboard"
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -133,8 +135,18 @@ def test_it_says_that_the_warehouse_is_away_and_heals_by_itself(system: System, 
         wait_until(
             lambda: not system.get("pods", "-l", "app.kubernetes.io/component=warehouse"), "the warehouse to be gone"
         )
-        system.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=dashboard", "--grace-period=0", "--force")
-        system.kubectl("rollout", "status", "deploy/mars-dashboard", "--timeout=180s")
+        (old,) = [pod["metadata"]["name"] for pod in system.get("pods", "-l", DASHBOARD)]
+        system.kubectl("delete", "pod", old, "--grace-period=0", "--force")
+        # The Deployment may not have seen yet that its pod is gone.
+        wait_until(
+            lambda: [
+                pod
+                for pod in system.get("pods", "-l", DASHBOARD)
+                if pod["metadata"]["name"] != old
+                and any(one["ready"] for one in pod["status"].get("containerStatuses", ()))
+            ],
+            "the new pod to be ready",
+        )
         system.forget_ports("dashboard")
         site = f"http://127.0.0.1:{system.port('dashboard', 8000)}"
         with tab(browser, site) as opened:

@@ -20,9 +20,11 @@ from tests.unit.dashboard.fake_kube import FakeKube, serving
 from tests.unit.dashboard.scripted import MemoryStore, ScriptedWarehouse
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for all tests of a file. While it is open its driver's event loop runs in this thread, and no test
+    of another room could run one of its own.
+    """
     with chromium() as opened:
         yield opened
 

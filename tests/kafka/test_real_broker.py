@@ -112,7 +112,7 @@ def test_protocols_that_do_not_fit_the_port_are_told(kafka: Running, told: Calla
     with pytest.raises(SetupError, match="does not speak TLS there"):
         topics(timeout=600)
     told("scram512", KAFKA_SECURITY_PROTOCOL="PLAINTEXT")
-    with pytest.raises(SetupError, match=r"does not answer .* PLAINTEXT is the protocol of this port"):
+    with pytest.raises(SetupError, match=r"does not answer.*: check .* PLAINTEXT is the protocol of this port"):
         topics(timeout=5)
 
 
