@@ -24,6 +24,10 @@ SHAPE_KINDS = (
     "fallback_images",
     "string_page",
     "unk_fields",
+    "half_character",
+    "sol_twice",
+    "page_limit",
+    "moved_photos",
     "layer_drift",
 )
 FAULT_KINDS = (*FATAL, "slow", *SHAPE_KINDS)
@@ -38,7 +42,8 @@ _DEFAULT_PATHS: dict[str, tuple[str, ...]] = {
     "duplicate_pages": ("photos", "latest_photos"), "extended_rover": _DATA,
     "missing_earth_date": (*_DATA, "manifest"), "unknown_camera": (*_DATA, "manifest", "feed"),
     "lag": KINDS, "fallback_images": ("feed",), "string_page": ("feed",), "unk_fields": ("feed",),
-    "layer_drift": MMGIS_KINDS,
+    "half_character": ("photos", "latest_photos"), "sol_twice": ("manifest",), "page_limit": ("photos",),
+    "moved_photos": ("photos", "manifest"), "layer_drift": MMGIS_KINDS,
 }  # fmt: skip
 _BODIES = ("html", "empty", "json", "heroku")
 # parameter: (kinds that take it, type, least, most)
@@ -49,7 +54,12 @@ _NUMBERS: dict[str, tuple[tuple[str, ...], type, float, float]] = {
     "hours": (("lag",), float, 0, 100_000),
     "fraction": (("truncated",), float, 0, 0.999),
     "delta": (("manifest_count_delta",), int, -100_000, 100_000),
-    "count": (("stale_manifest", "duplicate_pages", "unknown_camera"), int, 1, 100_000),
+    "count": (
+        ("stale_manifest", "duplicate_pages", "unknown_camera", "half_character", "page_limit", "moved_photos"),
+        int,
+        1,
+        100_000,
+    ),
 }
 _FIELDS = {
     "kind", "flavour", "path", "rover", "sol", "sols", "probability", "times", "from", "until", "body", "mode",
@@ -90,7 +100,7 @@ class Fault:
             return False
         if self.sols is None or (self.kind in SHAPE_KINDS and target.kind == "manifest"):
             return True
-        return target.sol in self.sols
+        return target.sol in self.sols or (self.kind == "moved_photos" and (target.sol or 0) - 1 in self.sols)
 
     def describe(self) -> dict[str, Any]:
         """As the control plane shows it."""
@@ -122,6 +132,8 @@ def parse(fault_id: str, given: Mapping[str, Any]) -> Fault:
             if kind not in kinds:
                 raise FaultError(f"{name} does not go with {kind}")
             fault.parameters[name] = _number(name, given[name], number, least, most)
+    if kind == "moved_photos" and (fault.sols is None or len(fault.sols) != 1):
+        raise FaultError("moved_photos needs sol: its first photos are shown in the next one")
     _choice(fault, given, "body", "status", _BODIES)
     _choice(fault, given, "mode", "truncated", ("json", "connection"))
     _choice(fault, given, "retry_form", "rate_limit", ("seconds", "date"))

@@ -126,6 +126,11 @@ def _shape(fault: Fault) -> dict[str, Any]:
         "fallback_images": {"fallback": True},
         "string_page": {"string_page": True},
         "unk_fields": {"unk_fields": True},
+        "half_character": {"half_character": count or 1},
+        "sol_twice": {"sol_twice": True},
+        "page_limit": {"page_limit": count or 100},
+        "moved_photos": {"moved": count or 1, "moved_from": min(fault.sols or {0})},
         "layer_drift": {"drift": fault.parameters.get("shape", "strings")},
     }[fault.kind]
-    return shape if fault.sols is None else shape | {"sols": fault.sols}
+    # Where photos move from is their own: the other deformations of the same manifest may be of other sols.
+    return shape if fault.sols is None or fault.kind == "moved_photos" else shape | {"sols": fault.sols}

@@ -31,6 +31,11 @@ class Shapes:
     fallback: bool = False  # a feed answers an empty sol with images of others
     string_page: bool = False  # a feed sends its page as text
     unk_fields: bool = False  # a feed does not know its numbers
+    half_character: int = 0  # photos (the first ones) with a title that ends in half an emoji
+    sol_twice: bool = False  # a manifest lists sols by date, and some of their photos have none
+    page_limit: int = 0  # photos in a page at most, whatever is asked for; pages are told by what was asked for
+    moved: int = 0  # photos (the first ones) of the sol ``moved_from`` that are shown in the next one
+    moved_from: int = 0
     drift: str = ""  # how a map layer has changed its shape
 
     def at(self, now: float) -> float:
@@ -40,7 +45,14 @@ class Shapes:
     @property
     def manifest(self) -> bool:
         """Whether a manifest comes out other than it should."""
-        return bool(self.count_delta or self.drop_last or self.missing_earth_date or self.new_camera)
+        return bool(
+            self.count_delta
+            or self.drop_last
+            or self.missing_earth_date
+            or self.new_camera
+            or self.sol_twice
+            or self.moved
+        )
 
     @property
     def new_camera(self) -> bool:
@@ -53,7 +65,7 @@ class Shapes:
 
     def deform_photos(self, fragments: Iterable[bytes], rover: Callable[[Rover], Any]) -> Iterable[bytes]:
         """Deform photos in the order in which they are sent; ``rover`` gives the longer form of a rover."""
-        if not (self.extended_rover or self.missing_earth_date or self.new_camera):
+        if not (self.extended_rover or self.missing_earth_date or self.new_camera or self.half_character):
             return fragments
         return [self._photo(json.loads(body), i, rover) for i, body in enumerate(fragments)]
 
@@ -67,6 +79,8 @@ class Shapes:
             whole = rover(ROVERS[photo["rover"]["name"]])
             cameras = [{"name": c["name"], "full_name": c["full_name"]} for c in whole["cameras"]]
             photo["rover"] = whole | {"cameras": cameras}
+        if index < self.half_character:
+            return json.dumps(photo | {"title": "dust devil \ud83c"}, separators=(",", ":")).encode()
         return dump(photo)
 
     def deform_manifest(self, manifest: Manifest) -> Manifest:
@@ -89,9 +103,23 @@ class Shapes:
         return entry
 
     def deform_manifest_object(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Take earth dates out, if asked to."""
+        """Take earth dates out, or list sols twice, if asked to."""
+        if self.sol_twice:
+            manifest["photos"] = [
+                part
+                for entry in manifest["photos"]
+                for part in (_by_date(entry) if self.sols is None or entry["sol"] in self.sols else [entry])
+            ]
         if self.missing_earth_date:
             for entry in manifest["photos"]:
                 if self.sols is None or entry["sol"] in self.sols:
                     del entry["earth_date"]
         return manifest
+
+
+def _by_date(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """An entry as a source lists it that groups by sol and date, where one photo has no date."""
+    if entry["total_photos"] < 2:
+        return [entry]
+    dateless = entry | {"earth_date": None, "total_photos": 1, "cameras": entry["cameras"][:1]}
+    return [dateless, entry | {"total_photos": entry["total_photos"] - 1}]

@@ -198,6 +198,7 @@ def test_map_layers_fail_only_if_named(tiny: Any) -> None:
         ({"kind": "status", "status": 200}, "status must be a whole number"),
         ({"kind": "status", "body": "png"}, "body goes with status"),
         ({"kind": "rate_limit", "path": "traverse"}, "gateway"),
+        ({"kind": "moved_photos", "sols": ["1-3"]}, "moved_photos needs sol"),
     ],
 )
 def test_bad_faults_are_refused_with_a_reason(tiny: Any, given: dict[str, Any], word: str) -> None:
@@ -209,7 +210,7 @@ def test_bad_faults_are_refused_with_a_reason(tiny: Any, given: dict[str, Any], 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_every_kind_can_be_set_and_shown(tiny: Any, kind: str) -> None:
-    fault_id = tiny.fault(kind=kind)
+    fault_id = tiny.fault(kind=kind, sol=2)
     shown = tiny.client.get("/__sim/faults").json()["faults"]
     assert [(fault["id"], fault["kind"]) for fault in shown] == [(fault_id, kind)]
 
@@ -230,3 +231,44 @@ def test_a_camera_gets_another_name_everywhere(tiny: Any) -> None:
     assert "SKYCAM" not in names
     answer = tiny.client.post("/__sim/faults", json={"kind": "unknown_camera", "camera": "nope"})
     assert "camera goes with" in answer.json()["error"]
+
+
+def test_half_a_character_ends_some_titles(tiny: Any) -> None:
+    tiny.fault(kind="half_character", rover="Spirit", sol=2, count=2)
+    photos = tiny.photos("spirit", sol=2)
+    assert [photo.get("title") for photo in photos[:3]] == ["dust devil \ud83c"] * 2 + [None]
+    assert "title" not in tiny.photos("spirit", sol=1)[0]
+
+
+def test_a_sol_is_listed_twice_and_adds_up(tiny: Any) -> None:
+    before = tiny.manifest("spirit")
+    tiny.fault(kind="sol_twice", rover="Spirit", sol=2)
+    after = tiny.manifest("spirit")
+    assert [entry["sol"] for entry in after["photos"]] == [1, 2, 2, 3]
+    assert after["photos"][1]["earth_date"] is None
+    assert sum(e["total_photos"] for e in after["photos"]) == sum(e["total_photos"] for e in before["photos"])
+
+
+def test_pages_are_shorter_than_asked_for_and_told_by_what_was_asked(tiny: Any) -> None:
+    whole = [photo["id"] for photo in tiny.photos("spirit", sol=2)]
+    tiny.fault(kind="page_limit", rover="Spirit", sol=2, count=50)
+    found = []
+    for page in (1, 2, 3):
+        answer = tiny.client.get(f"{V1}/rovers/spirit/photos?sol=2&page={page}&per_page=200").json()
+        found += [photo["id"] for photo in answer["photos"]]
+        assert answer["pagination"] == {"total_count": 125, "page": page, "per_page": 200, "total_pages": 1}
+    assert found == whole
+    assert len(tiny.client.get(f"{V1}/rovers/spirit/photos?sol=2").json()["photos"]) == 25
+
+
+def test_corrected_photos_are_in_the_next_sol_by_photos_and_manifest(tiny: Any) -> None:
+    before, total = tiny.photos("spirit", sol=2), tiny.manifest("spirit")["total_photos"]
+    tiny.fault(kind="moved_photos", rover="Spirit", sol=2, count=3)
+    left, moved = tiny.photos("spirit", sol=2), tiny.photos("spirit", sol=3)
+    assert [photo["id"] for photo in left] == [photo["id"] for photo in before[3:]]
+    assert [photo["id"] for photo in moved[:3]] == [photo["id"] for photo in before[:3]]
+    assert {photo["sol"] for photo in moved} == {3}
+    assert len({photo["earth_date"] for photo in moved}) == 1
+    manifest = tiny.manifest("spirit")
+    assert [entry["total_photos"] for entry in manifest["photos"][1:]] == [len(left), len(moved)]
+    assert manifest["total_photos"] == total
