@@ -294,3 +294,4 @@ def _count_ends(jobs: tuple[Job, ...]) -> None:
     for job in jobs:
         reason = "Success" if job.state == "succeeded" else str(diagnose_failed(job).reason)
         metrics.job_ended("ingest", reason)
+        metrics.show_set_aside("ingest", job.termination.details if job.termination else {})

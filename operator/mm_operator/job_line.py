@@ -221,6 +221,7 @@ class JobLine(ABC):
         trace_id = self._store.job_trace(job.name)
         if job.state == "succeeded":
             metrics.job_ended(job.kind, "Success")
+            metrics.show_set_aside(job.kind, job.termination.details if job.termination else {})
             log.info("Job %s is done: %s", job.name, _summary(job.termination), extra={"trace_id": trace_id})
             return
         why = diagnose_failed(job)

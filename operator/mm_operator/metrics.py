@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeGuard, get_args
 
 from mm_contracts.reasons import DeadLetterReason, Reason
 from prometheus_client import (
@@ -119,6 +119,22 @@ MANIFEST_AGE: Final = Gauge(
     ["rover"],
     registry=REGISTRY,
 )
+SET_ASIDE: Final = Counter(
+    "mars_set_aside",
+    "Things that could not be used and were set aside by Jobs seen to end, by grain: photo, sol and feature of an "
+    "answer, object of the bucket. silver.set_aside says which, and why.",
+    ["grain"],
+    registry=REGISTRY,
+)
+_GRAINS: Final = ("photo", "sol", "feature", "object")
+for _grain in _GRAINS:
+    SET_ASIDE.labels(_grain)
+OBJECTS_ASIDE: Final = Gauge(
+    "mars_set_aside_objects",
+    "Objects of the bucket that are not in the warehouse because they cannot be used, as the last sweep found them. "
+    "Each is tried again by itself.",
+    registry=REGISTRY,
+)
 
 
 def expect_topic(topic: str) -> None:
@@ -148,6 +164,32 @@ def plan_ended(status: Mapping[str, Any]) -> None:
         status: the plan's status as it was stored last.
     """
     PLANS_ENDED.labels(str(status.get("phase") or "Unknown"), str(status.get("reason") or "")).inc()
+
+
+def show_set_aside(kind: str, details: Mapping[str, Any]) -> None:
+    """Count what a Job set aside, from the details of its last word. What cannot be read is left out.
+
+    Args:
+        kind: ingest, load or sweep.
+        details: of an ingest Job ``set_aside`` is ``{grain: count}``; of a load the number of objects that are new
+            among those set aside, with ``still_set_aside`` the others.
+    """
+    told = details.get("set_aside")
+    if kind == "ingest":
+        for grain, count in told.items() if isinstance(told, dict) else ():
+            if grain in _GRAINS and _is_count(count):
+                SET_ASIDE.labels(grain).inc(count)
+        return
+    if not _is_count(told):
+        return
+    SET_ASIDE.labels("object").inc(told)
+    still = details.get("still_set_aside")
+    if kind == "sweep" and _is_count(still):
+        OBJECTS_ASIDE.set(told + still)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def show_archive(details: Mapping[str, Any]) -> None:

@@ -56,7 +56,14 @@ class Load:
         self._doubtful: list[tuple[Loadable, JobError]] = []
         self._failed_in_turn = 0
         self._changed: set[str] = set()
-        self._counts = {"skipped": 0, "set_aside": 0, "still_set_aside": 0, "changed": 0, "groups": 0}
+        self._counts = {
+            "skipped": 0,
+            "set_aside": 0,
+            "still_set_aside": 0,
+            "mended": 0,
+            "changed": 0,
+            "groups": 0,
+        }
 
     def run(self) -> dict[str, Any]:
         """Carry the load out and return the counts of its termination message.
@@ -232,7 +239,8 @@ class Load:
             if problem.grain == FIELD and place not in loaded:
                 continue  # the whole object is set aside, or left to a later load
             attempts = self._known[place].attempts if place in self._known else 0
-            self._counts["still_set_aside" if attempts else "set_aside"] += 1
+            name = "mended" if problem.grain == FIELD else "still_set_aside" if attempts else "set_aside"
+            self._counts[name] += 1
             if problem.key in {key for key, etag in self._known if etag != problem.etag}:
                 self._asides.forget([problem.key])  # of content that is there no more
             self._asides.put(problem, attempts + 1, now)

@@ -6,7 +6,7 @@ import pytest
 from mm_contracts.reasons import DeadLetterReason, Reason
 from mm_contracts.topics import TOPICS
 from mm_operator import metrics
-from mm_operator.metrics import REGISTRY, expect_topic, job_ended, show_archive
+from mm_operator.metrics import REGISTRY, expect_topic, job_ended, show_archive, show_set_aside
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -45,6 +45,26 @@ def test_the_archive_is_shown_as_the_run_tells_it() -> None:
 )  # fmt: skip
 def test_a_last_word_that_cannot_be_read_breaks_nothing(details: dict[str, Any]) -> None:
     show_archive(details)
+
+
+def test_what_was_set_aside_is_counted_by_grain_and_objects_as_the_last_sweep_found_them() -> None:
+    def grown(kind: str, details: dict[str, Any]) -> dict[str, float]:
+        before = {g: _value("mars_set_aside_total", grain=g) or 0 for g in ("photo", "sol", "feature", "object")}
+        show_set_aside(kind, details)
+        return {g: (_value("mars_set_aside_total", grain=g) or 0) - n for g, n in before.items() if
+                _value("mars_set_aside_total", grain=g) != n}  # fmt: skip
+
+    assert grown("ingest", {"set_aside": {"photo": 2, "sol": 1, "made-up": 9}}) == {"photo": 2, "sol": 1}
+    assert grown("sweep", {"set_aside": 1, "still_set_aside": 2}) == {"object": 1}
+    assert _value("mars_set_aside_objects") == 3
+    # A load of a few objects knows nothing of the others.
+    assert grown("load", {"set_aside": 1, "still_set_aside": 0}) == {"object": 1}
+    assert _value("mars_set_aside_objects") == 3
+    for odd in ({}, {"set_aside": None}, {"set_aside": {"photo": "x"}}, {"set_aside": -1}, {"set_aside": True}):
+        for kind in ("ingest", "load", "sweep"):
+            assert grown(kind, odd) == {}
+    assert grown("sweep", {"set_aside": 0, "still_set_aside": 0}) == {}
+    assert _value("mars_set_aside_objects") == 0
 
 
 def test_names_keep_to_the_conventions() -> None:
