@@ -6,6 +6,7 @@ import os
 import sys
 
 from mm_contracts.connections import SettingsError
+from mm_contracts.log_lines import set_up
 
 _EPILOG = """environment:
   MARS_RELEASE, MARS_NAMESPACE          whose plans and Jobs are shown
@@ -32,9 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    set_up(default="text", stream=sys.stderr)
     for chatty in ("snowflake", "botocore", "boto3", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     from mm_dashboard import settings as settings_module

@@ -6,12 +6,12 @@ import logging
 import os
 import sys
 
+from mm_contracts.log_lines import set_up
 from mm_contracts.sources import Sources
 from mm_contracts.topics import Names
 
 from mm_operator.config import ConfigError, kafka_names, kafka_settings, load_settings, load_sources, operator_port
 from mm_operator.core.settings import OperatorSettings
-from mm_operator.logs import set_up
 from mm_operator.process import Operator, PartEnded
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,9 @@ def main() -> None:
         description="The operator of Martian Moments. It is configured by MARS_OPERATOR_FILE, MARS_SOURCES_FILE, "
         "KAFKA_*, POD_NAMESPACE, MARS_OPERATOR_PORT, LOG_LEVEL and LOG_FORMAT.",
     ).parse_args()
-    set_up()
+    set_up(quiet=("kopf", "aiohttp.access", "urllib3", "kubernetes"))
+    # It warns that it leaves signals alone, as it should in a thread.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     code = 0
     try:
         # What is missing there is said at once, and not by a reader for ever.

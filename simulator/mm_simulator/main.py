@@ -9,6 +9,8 @@ import os
 import sys
 import time
 
+from mm_contracts.log_lines import set_up
+
 from mm_simulator import settings as settings_module
 from mm_simulator.captures import CaptureError
 from mm_simulator.shell.fault_spec import FaultError
@@ -30,11 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         settings = settings_module.load(os.environ)
-        logging.basicConfig(
-            level=settings.log_level.upper(),
-            format="%(asctime)s %(levelname)s %(name)s %(message)s",
-            stream=sys.stderr,
-        )
+        set_up(settings.log_level, default="text", stream=sys.stderr)
         from mm_simulator.shell.app import Simulator
 
         simulator = Simulator(settings)
@@ -59,6 +57,7 @@ def _serve(simulator: object, settings: settings_module.Settings) -> None:
         simulator,  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
+        log_config=None,
         log_level=settings.log_level,
         access_log=False,
         http=TrackedProtocol,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
+
+from mm_contracts.log_lines import set_up
 
 from mm_warehouse.settings import Settings, SettingsError, read_settings
 
@@ -20,11 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Exit codes: 0 stopped, 64 a setting is unusable, 74 the files are."""
     parser = argparse.ArgumentParser(prog="mm-warehouse", description=_HELP, formatter_class=_Raw)
     parser.parse_args(arguments)
-    logging.basicConfig(
-        level=os.environ.get("LOG_LEVEL", "INFO").upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    set_up(default="text", quiet=["snowflake"], stream=sys.stderr)
     try:
         settings = read_settings(os.environ)
     except SettingsError as error:
@@ -42,7 +39,6 @@ def _serve(settings: Settings) -> int:
 
     # fakesnow, not this package, reads results in the form that DuckDB advises against.
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-    logging.getLogger("snowflake").setLevel(logging.WARNING)
     try:
         engine = Engine(settings)
     except EngineError as error:

@@ -4,16 +4,17 @@ The standard ``logging`` package is not used: a Job has one thread of events and
 must be on stdout before the process can be killed.
 """
 
-import json
+import os
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
-from mm_jobs.common.env import optional, redacted
+from mm_contracts.log_lines import as_text, line_of
+
+from mm_jobs.common.env import optional
 
 _LEVELS: Final = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/+@,%*")
 
 
 class Log:
@@ -24,7 +25,7 @@ class Log:
         self._stream = stream or sys.stdout
         self._fields = fields
         self._lock = threading.Lock()
-        self._json = optional("LOG_FORMAT", "text").lower() == "json"
+        self._text = as_text(os.environ, "text")
         self._threshold = _LEVELS.get(optional("LOG_LEVEL", "INFO").upper(), 20)
 
     def bind(self, **fields: object) -> None:
@@ -50,19 +51,6 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if _LEVELS[level] < self._threshold:
             return
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        # Before anything is encoded: in quotes and escapes a secret does not look like itself.
-        everything = redacted({**fields, **self._fields})
-        if self._json:
-            head = {"time": now, "level": level, "job": self._job, "event": event}
-            line = json.dumps(head | everything)
-        else:
-            pairs = "".join(f" {key}={_shown(value)}" for key, value in everything.items() if value not in (None, ""))
-            line = f"{now} {level:<7} {self._job} {event}{pairs}"
+        line = line_of(datetime.now(UTC), level, self._job, event, {**fields, **self._fields}, text=self._text)
         with self._lock:
             print(line, file=self._stream, flush=True)
-
-
-def _shown(value: Any) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text if set(text) <= _PLAIN else json.dumps(text, ensure_ascii=False)

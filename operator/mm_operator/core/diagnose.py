@@ -7,6 +7,7 @@ from typing import Final
 
 from mm_contracts.batch import Termination
 from mm_contracts.reasons import RETRYABLE, ExitCode, Reason
+from mm_contracts.redaction import redact_forms
 
 from mm_operator.core.observe import Job, Pod
 from mm_operator.core.times import parse_time
@@ -53,11 +54,6 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.KAFKA_ERROR: "Check that Kafka answers and that its topics exist.",
     Reason.UNKNOWN: "Look at the last log lines and at kubectl describe of the Job.",
 }
-_SECRET = re.compile(
-    r"(?i)((?:api[_-]?key|password|passwd|secret(?:_access_key|_key)?|token|authorization|private[_-]?key)"
-    r"[\"']?\s*[=:]\s*[\"']?(?:bearer\s+|basic\s+)?)[^\s&\"',;]+"
-)
-_USERINFO = re.compile(r"(://)[^/\s:@]+:[^/\s@]+@")
 
 
 @dataclass(frozen=True)
@@ -84,14 +80,9 @@ class Diagnosis:
         return f"{self.message}{end} {self.advice}"
 
 
-def redact(text: str) -> str:
-    """Return a text without the values of what looks like secrets."""
-    return _USERINFO.sub(r"\1***@", _SECRET.sub(r"\1***", text))
-
-
 def tail(text: str, limit: int = LOG_TAIL_LIMIT) -> str:
     """Return the last ``limit`` bytes of a log as whole lines where possible, redacted."""
-    clean = redact(text).strip().encode()
+    clean = redact_forms(text).strip().encode()
     if len(clean) <= limit:
         return clean.decode()
     cut = clean[-limit:].decode(errors="ignore")
@@ -99,7 +90,7 @@ def tail(text: str, limit: int = LOG_TAIL_LIMIT) -> str:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(redact(text).split())
+    flat = " ".join(redact_forms(text).split())
     return flat if len(flat) <= MESSAGE_LIMIT else flat[: MESSAGE_LIMIT - 1] + "…"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mm_contracts.batch import TERMINATION_MESSAGE_LIMIT, Termination
 from mm_contracts.reasons import ExitCode, Reason
+from mm_contracts.redaction import SECRET_NAMES
 from mm_jobs.common import env
 from mm_jobs.common.ending import rfc3339, termination
 from mm_jobs.common.log import Log
@@ -43,9 +44,9 @@ def test_a_last_word_fits_whatever_it_has_to_say() -> None:
 
 def test_secrets_are_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = io.StringIO()
-    for name in env.SECRET_NAMES:
+    for name in SECRET_NAMES:
         monkeypatch.setenv(name, f"value-of-{name.lower()}")
-    text = " ".join(f"value-of-{name.lower()}" for name in env.SECRET_NAMES) + " http://x/?sol=1&api_key=DEMO_KEY"
+    text = " ".join(f"value-of-{name.lower()}" for name in SECRET_NAMES) + " http://x/?sol=1&api_key=DEMO_KEY"
     Log("test", stream=lines).info("leak", url=text)
     shown = lines.getvalue() + termination("failed", message=text).decode()
     assert "value-of-" not in shown
@@ -103,9 +104,9 @@ def test_a_thread_that_dies_is_told_in_a_line_without_secrets_and_ends_nothing(t
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "DEMO_KEY" not in ended.stdout
     told, done = (json.loads(line) for line in ended.stdout.splitlines())
-    assert (told["level"], told["event"], told["thread"]) == ("WARNING", "thread.crashed", "canceller")
+    assert (told["level"], told["message"], told["thread"]) == ("warning", "thread.crashed", "canceller")
     assert told["error"].startswith("OSError('no route to http://x/?sol=1&api_key=")
-    assert done["event"] == "done"
+    assert done["message"] == "done"
 
 
 _JOB_WITH_A_KEY = """
@@ -153,9 +154,9 @@ def test_lines_for_people_and_for_machines(monkeypatch: pytest.MonkeyPatch) -> N
     (line,) = machine.getvalue().splitlines()
     assert json.loads(line) | {"time": ""} == {
         "time": "",
-        "level": "ERROR",
-        "job": "ingest",
-        "event": "seen",
+        "level": "error",
+        "logger": "ingest",
+        "message": "seen",
         "sol": 3,
         "trace_id": "t1",
     }

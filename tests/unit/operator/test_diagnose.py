@@ -6,7 +6,8 @@ import pytest
 from factories import NOW, seconds
 from mm_contracts.batch import Termination
 from mm_contracts.reasons import Reason
-from mm_operator.core.diagnose import ADVICE, diagnose_active, diagnose_failed, redact, tail
+from mm_contracts.redaction import redact_forms
+from mm_operator.core.diagnose import ADVICE, diagnose_active, diagnose_failed, tail
 from mm_operator.core.observe import Job, Pod, job_view, pod_view
 
 FAILED = Job("j", "ingest", state="failed", created_at=NOW, finished_at=NOW)
@@ -90,7 +91,7 @@ def test_secrets_are_not_told_on() -> None:
         "GET https://x/?sol=1&api_key=ABCDEF password=hunter2 Authorization: Bearer abc.def "
         "kafka://user:pass@host 'token': 'xyz' AWS_SECRET_ACCESS_KEY=wJalr"
     )
-    clean = redact(text)
+    clean = redact_forms(text)
     for secret in ("ABCDEF", "hunter2", "abc.def", "user:pass", "xyz", "wJalr"):
         assert secret not in clean
     assert "sol=1" in clean
