@@ -58,9 +58,11 @@ class Controller:
         """Return the sols that live plans have in hand."""
         return self._engine.covered()
 
-    def queue(self) -> list[str]:
-        """Return the names of plans that wait for a slot, in the order in which they get one."""
-        return self._engine.slots.queue()
+    def queue(self) -> dict[str, Any]:
+        """Return the slots, and the plans that wait for one in the order in which they get it. Safe from any thread."""
+        slots = self._engine.slots
+        places = [{"place": number, **place._asdict()} for number, place in enumerate(slots.queue(), 1)]
+        return {"limit": slots.limit, "held": slots.held, "wanted": slots.wanted, "queue": places}
 
     def batch_counts(self) -> dict[str, int]:
         """Return the batches of all live plans by state. Safe from any thread."""

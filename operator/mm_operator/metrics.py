@@ -40,6 +40,12 @@ RECONCILE_ERRORS: Final = Counter(
     "mars_reconcile_errors", "Decisions about a plan that could not be made or carried out.", registry=REGISTRY
 )
 QUEUED: Final = Gauge("mars_queued_plans", "Plans that wait for a slot and hold none.", registry=REGISTRY)
+SLOTS: Final = Gauge(
+    "mars_slots",
+    "Slots for ingest Jobs: those that are held, and how many there are (limit).",
+    ["state"],
+    registry=REGISTRY,
+)
 JOBS_STARTED: Final = Counter("mars_jobs_started", "Jobs created, by kind.", ["kind"], registry=REGISTRY)
 JOBS_ENDED: Final = Counter(
     "mars_jobs_ended",

@@ -33,7 +33,7 @@ from mm_operator.observer import Observer
 from mm_operator.schedules import Schedules
 from mm_operator.store import Kind, Store, selectors
 from mm_operator.transforms import Transforms
-from mm_operator.web import WebThread, serve
+from mm_operator.web import WebThread, queue_route, serve
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,8 @@ class Operator:
             raise PartEnded(self._failed)
 
     async def _listen(self, port: int) -> web.AppRunner:
-        return await serve(port, self._health, self._refresh_metrics, self._gate.routes())
+        routes = [*self._gate.routes(), queue_route(self._controller.queue)]
+        return await serve(port, self._health, self._refresh_metrics, routes)
 
     def _start(self) -> list[Awaitable[None]]:
         self._watches.start()
@@ -246,7 +247,10 @@ class Operator:
             metrics.OBJECTS.labels(kind).set(size)
         for state, count in self._controller.batch_counts().items():
             metrics.BATCHES.labels(state).set(count)
-        metrics.QUEUED.set(len(self._controller.queue()))
+        queue = self._controller.queue()
+        metrics.QUEUED.set(len(queue["queue"]))
+        metrics.SLOTS.labels("held").set(queue["held"])
+        metrics.SLOTS.labels("limit").set(queue["limit"])
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
         log.info("stopping")

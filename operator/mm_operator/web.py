@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import generate_latest
@@ -44,6 +45,15 @@ async def serve(
     await runner.setup()
     await web.TCPSite(runner, None, port).start()
     return runner
+
+
+def queue_route(queue: Callable[[], Mapping[str, Any]]) -> web.RouteDef:
+    """Return the route that tells who waits for a slot: told on demand, for a place changes whenever another's does."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response(queue())
+
+    return web.get("/v1/queue", answer)
 
 
 class WebThread:

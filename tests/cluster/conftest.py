@@ -4,6 +4,7 @@ Tests run in the order of their files' numbers on one archive that grows: instal
 Where this machine has real captures of NASA's API, the simulator serves their sols as they were recorded.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -18,6 +19,19 @@ from tests.cluster.system import System, opened
 NAMESPACE = "mars-test"
 SPARE_WORKER = f"{places.CLUSTER}-worker2"
 """No part of the release is placed here, so that this node can be lost without its data; Jobs run on both workers."""
+
+SIMULATOR = "http://mars-simulator:8000/mars-photos/api/v1"
+MORE_SOURCES = [
+    "--set-json",
+    "source.sources="
+    + json.dumps(
+        {
+            "paged": {"kind": "nasa-v1", "baseUrl": SIMULATOR, "pageSize": 500},
+            "thrifty": {"kind": "nasa-v1", "baseUrl": SIMULATOR, "pageSize": 5, "requestsPerHour": 2},
+        }
+    ),
+]
+"""Sources that no rover has, for plans that name them: one of large pages, and one that can be asked twice an hour."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,7 +68,7 @@ def system(cluster: None) -> Iterator[System]:  # noqa: ARG001 (without it there
     if not (keep and release.installed(NAMESPACE)):
         release.uninstall(NAMESPACE)
         release.make_namespace(NAMESPACE)
-        values = ["--set", f"kafka.embedded.forwardPort={free_port()}"]
+        values = ["--set", f"kafka.embedded.forwardPort={free_port()}", *MORE_SOURCES]
         kubectl = release.kubectl(NAMESPACE)
         subprocess.run([*kubectl, "cordon", SPARE_WORKER], check=True, capture_output=True)
         try:

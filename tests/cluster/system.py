@@ -67,6 +67,10 @@ class System:
         """Apply an object and return kubectl's answer, refusals included."""
         return self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest), check=False)
 
+    def create(self, manifest: dict[str, Any], *options: str) -> str:
+        """Create an object and return kubectl's answer, refusals included."""
+        return self.kubectl("create", "-f", "-", *options, stdin=json.dumps(manifest), check=False)
+
     def jobs(self, kind: str) -> list[dict[str, Any]]:
         """Return the Jobs of a kind: ingest, load, sweep or transform."""
         return self.get("jobs", "-l", f"martian-moments.io/kind={kind}")

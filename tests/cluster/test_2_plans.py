@@ -1,8 +1,11 @@
-"""Plans by hand: exactly these sols, refusals in words, deletion that never hangs."""
+"""Plans by hand: exactly these sols, refusals in words, deletion that never hangs, slots and sols given back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 
 from tests.cluster.archive import wait_quiet
 from tests.cluster.system import System, wait_until
@@ -90,4 +93,75 @@ def test_deleting_a_plan_leaves_nothing(system: System, operator_up: bool) -> No
         if not operator_up:
             system.kubectl("scale", "deploy/mars-operator", "--replicas=1")
             system.kubectl("rollout", "status", "deploy/mars-operator", "--timeout=120s")
+    wait_quiet(system)
+
+
+@contextmanager
+def fault(system: System, **given: Any) -> Iterator[None]:
+    """While this holds, the simulator's source is odd in one way."""
+    made = system.simulator("POST", "/__sim/faults", {"path": "photos", **given})
+    try:
+        yield
+    finally:
+        system.simulator("DELETE", f"/__sim/faults/{made['id']}")
+
+
+def active(system: System, name: str) -> int:
+    """Return how many batches of a plan are active."""
+    return int((((system.plan(name) or {}).get("status") or {}).get("batches") or {}).get("active", 0))
+
+
+def test_a_suspended_plan_gives_its_slots_to_who_waits(system: System) -> None:
+    """One plan has all slots and the next waits; once the first is suspended that one starts, and ends."""
+    sols = [{"name": "Opportunity", "sols": ["1", "2", "3"]}]
+    with fault(system, kind="slow", rover="Opportunity", delay_seconds=120):
+        system.apply(plan("holds-all", rovers=sols, batch={"maxSols": 1}, parallelism=3))
+        wait_until(lambda: active(system, "holds-all") == 3, "the plan to have all slots", every=0.5)
+        system.apply(plan("waits", rovers=[{"name": "Spirit", "sols": ["1"]}]))
+        place = wait_until(lambda: queued(system, "waits"), "its place in the queue to be told", every=0.5)
+        assert place["place"] == 1
+        assert active(system, "waits") == 0
+        system.kubectl("patch", "iplan", "holds-all", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+        wait_until(lambda: system.phase("waits") == "Complete", "the waiting plan's end", every=0.5)
+        assert system.phase("holds-all") == "Suspended"
+    system.kubectl("delete", "iplan", "holds-all", "waits")
+
+
+def queued(system: System, name: str) -> dict[str, Any] | None:
+    """Return a plan's place in the queue for slots, as the operator tells it on demand."""
+    told = requests.get(f"http://127.0.0.1:{system.port('operator', 8080)}/v1/queue", timeout=30).json()
+    return next((place for place in told["queue"] if place["plan"] == name), None)
+
+
+def test_sols_of_a_deleted_plan_are_the_waiting_plans_again(system: System) -> None:
+    """A suspended plan has two sols in hand: another fetches the third, waits, and gets the two once it is deleted."""
+    system.apply(plan("coverer", rovers=[{"name": "Spirit", "sols": ["1-2"]}], suspend=True))
+    wait_until(lambda: system.phase("coverer") == "Suspended", "the first plan to be suspended", every=0.5)
+    system.apply(plan("heir", rovers=[{"name": "Spirit", "sols": ["1-3"]}]))
+
+    def status() -> dict[str, Any]:
+        return (system.plan("heir") or {}).get("status") or {}
+
+    wait_until(lambda: status().get("batches", {}).get("succeeded") == 1, "the sol that nobody else has", every=0.5)
+    assert status()["phase"] != "Complete"
+    assert [(one["sols"], one["plan"]) for one in status()["dropped"]] == [("1-2", "coverer")]
+    system.simulator("POST", "/__sim/reset")
+    system.kubectl("delete", "iplan", "coverer")
+    wait_until(lambda: system.phase("heir") == "Complete", "the end with all three sols", every=0.5)
+    asked = system.simulator("GET", "/__sim/requests?kind=photos")["requests"]
+    assert {(r["rover"], r["sol"]) for r in asked} == {("Spirit", 1), ("Spirit", 2)}
+
+
+def test_a_wrong_key_costs_as_many_pods_as_run_at_a_time_and_is_told_once(system: System) -> None:
+    """Twelve batches, two at a time: two pods, one sentence on the refusal, one on what was therefore not tried."""
+    sols = [{"name": "Perseverance", "sols": [str(sol) for sol in range(100, 112)]}]
+    with fault(system, kind="status", status=403, rover="Perseverance", sols=["100-111"]):
+        system.apply(plan("wrong-key", rovers=sols, batch={"maxSols": 1}, parallelism=2))
+        wait_until(lambda: system.phase("wrong-key") == "Failed", "the plan's end", every=0.5)
+    assert len(system.get("pods", "-l", "martian-moments.io/plan=wrong-key")) <= 2
+    events = system.get("events", "--field-selector", "involvedObject.name=wrong-key,reason=Unauthorized")
+    told = sorted(event["message"] for event in events)
+    assert len(told) == 2, told
+    assert "10 batches are not tried" in told[0]
+    assert "failed for good after 1 attempt" in told[1]
     wait_quiet(system)

@@ -13,6 +13,14 @@ class _Share(NamedTuple):
     wanted: int
 
 
+class Place(NamedTuple):
+    """A plan that waits for a slot: its priority, and since when it exists."""
+
+    plan: str
+    priority: int
+    created_at: str
+
+
 @dataclass
 class Slots:
     """The slots of all plans. A change of one plan costs what that plan costs, however many there are."""
@@ -80,6 +88,6 @@ class Slots:
         others = any(holder != name for holder in granted) or len(self._holders - {name}) > 0
         return not others and (name in self._holders or name in granted)
 
-    def queue(self) -> list[str]:
-        """Return the names of plans that want slots and hold none, in the order in which they get them."""
-        return [name for _, _, name in self._ranked if name not in self._holders]
+    def queue(self) -> list[Place]:
+        """Return the plans that want slots and hold none, in the order of their rank. Safe from any thread."""
+        return [Place(name, -rank, since) for rank, since, name in list(self._ranked) if name not in self._holders]

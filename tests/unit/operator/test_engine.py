@@ -415,7 +415,7 @@ def test_a_pass_looks_at_what_has_changed_and_writes_what_differs(monkeypatch: p
     cluster.step()
     assert len(looks) <= 8
     assert len(cluster.decisions) - decided <= 3
-    assert cluster.engine.slots.queue()[0].startswith("p")
+    assert cluster.engine.slots.queue()[0].plan.startswith("p")
     assert "place" not in cluster.message("p200")
 
 

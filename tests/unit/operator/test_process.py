@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import urllib.request
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -154,3 +155,36 @@ def test_when_a_part_fails_the_process_ends_with_a_reason(monkeypatch: pytest.Mo
 
     with pytest.raises(PartEnded, match="of ours"):
         run(story)
+
+
+def test_places_in_the_queue_are_told_on_demand(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, sol, priority in (("first", 1, 5), ("third", 3, -1), ("second", 2, 0)):
+        rovers = [{"name": "Spirit", "sols": [str(sol)]}]
+        api.add("plans", plan_body(name, rovers=rovers, priority=priority))
+    ports: list[int] = []
+    listen = module.serve
+
+    async def noting(*arguments: Any) -> Any:
+        runner = await listen(*arguments)
+        ports.append(next(address[1] for address in runner.addresses if len(address) == 2))  # of IPv4
+        return runner
+
+    def asked(path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    monkeypatch.setattr(module, "serve", noting)
+
+    async def story(process: "asyncio.Task[None]") -> None:
+        await until(
+            lambda: len(live(api, "ingest")) == 1 and len(api.kind("plans")["third"].get("status", {})), process
+        )
+        told = json.loads(await asyncio.to_thread(asked, "/v1/queue"))
+        assert (told["limit"], told["held"], told["wanted"]) == (1, 1, 2)
+        assert [(p["place"], p["plan"], p["priority"]) for p in told["queue"]] == [(1, "second", 0), (2, "third", -1)]
+        assert all(place["created_at"] for place in told["queue"])
+        text = await asyncio.to_thread(asked, "/metrics")
+        for line in ("mars_queued_plans 2.0", 'mars_slots{state="held"} 1.0', 'mars_slots{state="limit"} 1.0'):
+            assert line in text
+
+    run(story, maxConcurrentJobs=1)

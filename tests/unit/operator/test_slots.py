@@ -42,7 +42,7 @@ def test_with_one_slot_rank_decides_alone() -> None:
 
 def test_the_queue_is_told_in_order() -> None:
     found = slots(4, [("a", 0, "1", 4, 9), ("b", 0, "2", 0, 1), ("c", 1, "3", 0, 1)])
-    assert found.queue() == ["c", "b"]
+    assert [place.plan for place in found.queue()] == ["c", "b"]
     found.drop("c")
     found.set("b", 0, "2", 1, 0)
     assert found.queue() == []

@@ -1,0 +1,207 @@
+"""All kinds of odd input at once, among good ones: every good sol is archived, each odd one is told with its reason.
+
+What is odd: answers of the source (half a character, a sol listed twice, pages shorter than asked for, photos corrected
+to another sol, a sol of more requests than the hour allows), objects that others left in the bucket (a count and a sol
+that are texts, a time that is none, NaN, one that cannot be read), messages (no JSON, a header's name that is not
+UTF-8), and a plan that a rule of the cluster denies.
+"""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from mm_contracts import topics
+from mm_contracts.messages import schedule_message
+
+from tests.cluster.archive import archived, built, duplicates, gaps, grow, promised, wait_complete, wait_quiet
+from tests.cluster.policies import priority_denied
+from tests.cluster.system import System, wait_until
+from tests.kafka.raw import publish_with_header
+
+STAMP = "20250101T000000Z"
+MOVED = ("Opportunity", 2, 5)
+"""This rover's first so many photos of this sol are corrected to the next one."""
+TWICE, HALF, SHORT, BIG = 60, 61, 62, 10
+"""Curiosity's sols that are listed twice, have half a character, and come in short pages; and one of many pages."""
+
+
+def document(sol: int, **change: Any) -> dict[str, Any]:
+    """Return an object as an ingest Job writes it, of a sol of Spirit that nobody has, with one thing changed."""
+    outcome = {
+        "sol": sol, "attempt": 1, "status": "complete", "reason": None, "message": "", "promised_photos": 1,
+        "promised_cameras": ["FHAZ"], "received_photos": 1, "received_cameras": ["FHAZ"],
+        "requested_at": "2025-01-01T00:00:00Z", "earlier": [],
+    }  # fmt: skip
+    photo = {"id": 990_000 + sol, "sol": sol, "camera": {"id": 20, "name": "FHAZ"}, "img_src": f"http://x/{sol}.jpg"}
+    return {
+        "filename": "f.json", "rover_name": "Spirit", "source": "simulator", "plan": "copied", "batch": 0, "attempt": 1,
+        "trace_id": "0" * 31 + "1", "ingestion_date": "2025-01-01T00:00:00Z", "sol_start": sol, "sol_end": sol,
+        "photo_count": 1, "sols": [outcome | change], "photos": [photo],
+    }  # fmt: skip
+
+
+def key(number: int) -> str:
+    """Return the key of an object of one sol."""
+    return f"photos/spirit/mars_rover_photos_batch_sol_{number}_to_{number}_{STAMP}-{number:08x}.json"
+
+
+BAD_OBJECTS: dict[int, tuple[bytes, str]] = {
+    9001: (json.dumps(document(9001, received_photos="1")).encode(), "received_photos is '1'"),
+    9002: (json.dumps(document(9002, sol="9002a")).encode(), "sol is '9002a'"),
+    9003: (json.dumps(document(9003, requested_at="soon")).encode(), "soon"),
+    9004: (b'{"some": "other document"}', ""),
+}
+UNREADABLE, MENDED = 9005, 9007
+
+
+@contextmanager
+def unreadable_when_it_comes(system: System, name: str) -> Iterator[None]:
+    """Have an object's bytes cut on the object store's own disk as soon as they are there, as a broken disk would."""
+    (pod,) = system.get("pods", "-l", "app.kubernetes.io/component=minio")
+    find = f"find / -xdev -path '*/mars/{name}/*/part.1' -not -path '/proc/*' 2>/dev/null"
+    script = f'until f=$({find}) && [ -n "$f" ]; do sleep 0.1; done; for one in $f; do truncate -s 10 "$one"; done'
+    command = [system.docker, "exec", pod["spec"]["nodeName"], "timeout", "120", "sh", "-c", script]
+    cutter = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield
+        assert cutter.wait(timeout=125) == 0, "the object did not come to lie on the store's disk"
+    finally:
+        cutter.kill()
+
+
+def older_copy(system: System) -> bytes:
+    """Return an object of the bucket as if it were of years ago, with half a character and NaN in its first photo."""
+    s3 = system.s3()
+    held = s3.list_objects_v2(Bucket="mars", Prefix="photos/spirit/mars_rover_photos")["Contents"]
+    found = json.loads(s3.get_object(Bucket="mars", Key=held[0]["Key"])["Body"].read())
+    found["ingestion_date"] = "2020-01-01T00:00:00Z"
+    for outcome in found["sols"]:
+        outcome["requested_at"], outcome["earlier"] = "2020-01-01T00:00:00Z", []
+    found["photos"][0] |= {"title": "dust devil \ud83c", "width": float("nan")}
+    return json.dumps(found).encode()
+
+
+@contextmanager
+def fault(system: System, **given: Any) -> Iterator[None]:
+    """While this holds, the simulator's source is odd in one way."""
+    made = system.simulator("POST", "/__sim/faults", given)
+    try:
+        yield
+    finally:
+        system.simulator("DELETE", f"/__sim/faults/{made['id']}")
+
+
+def counts(system: System, rover: str, *sols: int) -> list[int]:
+    """Return how many photos the archive holds of each of some sols."""
+    listed = ", ".join(map(str, sols))
+    query = (
+        f"select sol, count(*) from silver.fact_photos where rover_name = '{rover}' and sol in ({listed}) group by 1"
+    )
+    found = dict(system.sql(query))
+    return [int(str(found.get(sol, 0))) for sol in sols]
+
+
+def failures(system: System, since: set[str]) -> Counter[tuple[str, ...]]:
+    """Return the Jobs that failed and are new, by what they were for and why."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for job in system.get("jobs", "-l", "martian-moments.io/kind"):
+        labels, name = job["metadata"]["labels"], job["metadata"]["name"]
+        if name in since or not any(c["type"] == "Failed" for c in job["status"].get("conditions", [])):
+            continue
+        pods = system.get("pods", "-l", f"batch.kubernetes.io/job-name={name}")
+        ends = [s["state"].get("terminated", {}) for pod in pods for s in pod["status"].get("containerStatuses", [])]
+        words = [json.loads(end["message"]) for end in ends if end.get("message", "").startswith("{")]
+        why = words[0].get("reason", "") if words else str(ends)
+        what = labels.get("martian-moments.io/plan", ""), labels.get("martian-moments.io/batch", "")
+        found[labels["martian-moments.io/kind"], *what, why] += 1
+    return found
+
+
+def told(system: System) -> dict[str, str]:
+    """Return the sentence about each object that is set aside as a whole."""
+    return dict(system.sql("select object_key, message from silver.set_aside where grain = 'object'"))
+
+
+def test_every_odd_input_is_told_and_every_good_one_is_archived(system: System) -> None:
+    """They come at the same time; nothing fails twice for one cause; planning and dbt are green; then all is mended."""
+    wait_complete(system)
+    wait_quiet(system)
+    before = {job["metadata"]["name"] for job in system.get("jobs", "-l", "martian-moments.io/kind")}
+    rover, sol, moved = MOVED
+    first, second = counts(system, rover, sol, sol + 1)
+    assert first > moved
+    with ExitStack() as odd:
+        odd.enter_context(priority_denied(system, 500))
+        odd.enter_context(fault(system, kind="half_character", rover="Curiosity", sol=HALF, count=2))
+        odd.enter_context(fault(system, kind="sol_twice", rover="Curiosity", sol=TWICE))
+        odd.enter_context(fault(system, kind="page_limit", rover="Curiosity", sol=SHORT, count=10))
+        odd.enter_context(fault(system, kind="page_limit", rover="Curiosity", sol=BIG, count=10))
+        odd.enter_context(fault(system, kind="moved_photos", rover=rover, sol=sol, count=moved))
+
+        s3 = system.s3()
+        for number, (body, _) in BAD_OBJECTS.items():
+            s3.put_object(Bucket="mars", Key=key(number), Body=body)
+        s3.put_object(Bucket="mars", Key=f"photos/spirit/\n{key(9006)[14:]}", Body=b"{}")
+        s3.put_object(Bucket="mars", Key=key(MENDED), Body=older_copy(system))
+        with unreadable_when_it_comes(system, key(UNREADABLE)):
+            large = json.dumps(document(UNREADABLE) | {"padding": "x" * 300_000}).encode()
+            s3.put_object(Bucket="mars", Key=key(UNREADABLE), Body=large)
+
+        letters = {"NotJson": system.publish(topics.SCHEDULING, b"\x00\xff")}
+        tasks = [{"rover_name": "Spirit", "sol": 1}]
+        denied = schedule_message("photos", tasks, schedule_id="denied", timestamp="2026-01-01T00:00:00Z", priority=900)
+        letters["PlanRefused"] = system.publish(topics.SCHEDULING, denied)
+        odd_header = schedule_message("photos", tasks, schedule_id="odd-header", timestamp="2026-01-01T00:00:00Z")
+        publish_with_header(system.bootstrap, topics.SCHEDULING, odd_header, b"\xff\xfeorigin")
+        system.apply(plan("short-pages", "paged", str(SHORT)))
+        system.apply(plan("too-much", "thrifty", str(BIG)))
+        grow(system, Curiosity=f"{TWICE}-{SHORT}", Spirit="60-61", Perseverance="60")
+
+        wait_until(lambda: built(system) and archived(system) == promised(system) and not gaps(system),
+                   "all good sols, and no gap", 300, every=2)  # fmt: skip
+        assert counts(system, rover, sol, sol + 1) == [first - moved, second + moved]
+        assert duplicates(system) == []
+        for reason, place in letters.items():
+            assert system.dead_letter(topics.SCHEDULING, *place)[topics.DLQ_REASON] == reason
+        wait_until(lambda: set(map(key, [*BAD_OBJECTS, UNREADABLE])) <= set(told(system)), "a word on each object")
+        said = told(system)
+        assert [number for number, (_, words) in BAD_OBJECTS.items() if words not in said[key(number)]] == []
+        assert not [one for one in said if "\n" in one]
+        fields = f"select message from silver.set_aside where grain = 'field' and object_key = '{key(MENDED)}'"
+        assert "half a character" in str(system.sql(fields))
+        wait_until(lambda: system.phase("short-pages") == "Complete", "all pages of the source with short ones")
+        record = wait_until(lambda: waiting(system, "too-much"), "a word on the sol that needs too many requests")
+        assert record["reason"] == "RateLimited", record
+        assert record["message"]
+        header_plan = [p for p in system.get("iplan") if p["metadata"]["name"] not in ("short-pages", "too-much")]
+        assert all(p["status"]["phase"] == "Complete" for p in header_plan)
+        failed = failures(system, before)
+        assert {(kind, name, why) for kind, name, _, why in failed} == {("ingest", "too-much", "RateLimited")}
+        assert max(failed.values()) == 1, failed
+        system.kubectl("delete", "iplan", "too-much")
+    for number in (*BAD_OBJECTS, UNREADABLE, MENDED):
+        s3.delete_object(Bucket="mars", Key=key(number))
+    s3.delete_object(Bucket="mars", Key=f"photos/spirit/\n{key(9006)[14:]}")
+    # The source takes its correction back: so does the archive, without anybody's help.
+    system.kubectl("exec", "deploy/mars-operator", "--", "mars", "schedule", "--dataset", "manifests")
+    wait_until(lambda: counts(system, rover, sol, sol + 1) == [first, second], "the photos to be where they were", 240)
+    wait_complete(system)
+
+
+def plan(name: str, source: str, sols: str) -> dict[str, Any]:
+    """Return a plan by hand of a source that is not in charge."""
+    return {
+        "apiVersion": "martian-moments.io/v1alpha1",
+        "kind": "IngestionPlan",
+        "metadata": {"name": name},
+        "spec": {"rovers": [{"name": "Curiosity", "sols": [sols]}], "source": source},
+    }
+
+
+def waiting(system: System, name: str) -> dict[str, Any] | None:
+    """Return the record of a plan's batch that waits for its next attempt."""
+    records = ((system.plan(name) or {}).get("status") or {}).get("records") or []
+    return next((record for record in records if record["state"] == "Waiting"), None)
