@@ -1,12 +1,15 @@
 """The loop closes by itself, and doing it all again changes nothing."""
 
 import json
+import subprocess
 
 import pytest
 from mm_contracts import topics
 from mm_contracts.messages import schedule_message
+from mm_hack import release
 
 from tests.cluster.archive import archived, duplicates, fingerprint, gaps, promised, wait_complete, wait_quiet
+from tests.cluster.conftest import NAMESPACE
 from tests.cluster.system import System, wait_until
 
 
@@ -49,6 +52,14 @@ def test_a_second_schedule_of_the_same_sols_changes_no_row(system: System) -> No
     wait_quiet(system)
     assert fingerprint(system) == before
     assert gaps(system) == []
+
+
+def test_helm_test_proves_the_loop_and_shows_what_it_saw(system: System) -> None:
+    command = [*release.helm(NAMESPACE), "test", release.RELEASE, "--logs", "--timeout", "10m"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "the loop works" in answer.stdout
+    wait_quiet(system)
 
 
 def test_the_same_message_twice_is_one_plan(system: System) -> None:

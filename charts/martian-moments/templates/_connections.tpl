@@ -25,7 +25,12 @@
 {{/* Secret whose certificates (*.crt) sign the brokers' certificates, or nothing. */}}
 {{- define "mars.kafkaCaSecret" -}}
 {{- if eq .Values.kafka.provider "strimzi" -}}{{ include "mars.fullname" . }}-cluster-ca-cert
-{{- else if eq .Values.kafka.provider "external" -}}{{ .Values.kafka.external.caSecret }}
+{{- else if eq .Values.kafka.provider "external" -}}
+{{- $external := .Values.kafka.external -}}
+{{- if and $external.caSecret (not (hasSuffix "SSL" $external.securityProtocol)) }}
+{{- fail (printf "kafka.external.caSecret: no certificate is looked at with securityProtocol %s, set that to SSL or SASL_SSL, or leave caSecret empty" $external.securityProtocol) }}
+{{- end -}}
+{{ $external.caSecret }}
 {{- end -}}
 {{- end }}
 

@@ -21,6 +21,8 @@ def pod_templates(objects: list[Object]) -> Iterator[tuple[str, Object]]:
             yield name, one["spec"]["template"]
         elif one["kind"] == "CronJob":
             yield name, one["spec"]["jobTemplate"]["spec"]["template"]
+        elif one["kind"] == "Pod":
+            yield name, one
 
 
 def containers(template: Object) -> list[Object]:

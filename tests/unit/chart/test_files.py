@@ -90,8 +90,8 @@ def _summary(rendered: str) -> str:
         lines.append(f"{one['kind']} {one['metadata']['name']}")
         spec: Any = one.get("spec") or {}
         spec = spec.get("jobTemplate", {}).get("spec", spec)
-        pod = (spec.get("template") or {}).get("spec") or {}
-        if one["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob"):
+        pod = spec if one["kind"] == "Pod" else (spec.get("template") or {}).get("spec") or {}
+        if one["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob", "Pod"):
             for container in [*pod.get("initContainers", []), *pod["containers"]]:
                 runs = " ".join([*container.get("command", []), *container.get("args", [])])
                 lines.append(f"  {container['name']}: {container['image']} {runs}")

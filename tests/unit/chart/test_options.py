@@ -33,7 +33,7 @@ PARTS = {
         "CronJob/mars-schedule-manifests",
         "Job/mars-setup",
         "Job/mars-topics",
-        "Job/mars-test-loop",
+        "Pod/mars-test-loop",
     ],
     "kafka.embedded.pod": ["StatefulSet/mars-kafka"],
     "minio.embedded.pod": ["StatefulSet/mars-minio"],

@@ -241,6 +241,10 @@ REFUSALS = {
         "--set=kafka.provider=external", "--set=kafka.external.bootstrapServers=a:1",
         "--set=kafka.external.securityProtocol=SASL_SSL",
     ),
+    "kafka.external.caSecret": (
+        "--set=kafka.provider=external", "--set=kafka.external.bootstrapServers=a:1",
+        "--set=kafka.external.caSecret=ca",
+    ),
     "minio.existingSecret": ("--set=minio.provider=external",),
     "warehouse.existingSecret": (
         "--set=warehouse.provider=snowflake", "--set=warehouse.snowflake.account=a",
