@@ -1,14 +1,12 @@
-"""What a Job is told to do (as JSON in one environment variable) and what it says at its end."""
+"""What a Job is told to do, as JSON in one environment variable. What it says at its end: ``terminations``."""
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 BATCH_ENV: Final = "MM_BATCH"
 LOAD_ENV: Final = "MM_LOAD"
 TRANSFORM_ENV: Final = "MM_TRANSFORM"
-TERMINATION_MESSAGE_LIMIT: Final = 4096
-"""Bytes that Kubernetes keeps of a termination message."""
 
 Dataset = Literal["photos", "manifests", "coordinates"]
 
@@ -68,33 +66,3 @@ class TransformSpec(Wire):
     covered: tuple[CoveredSols, ...] = ()
     """What live plans have in hand: nothing of it is scheduled."""
     trace_id: str
-
-
-class Termination(Wire):
-    """The JSON in ``/dev/termination-log`` of every Job's container.
-
-    On success only the counts matter; on failure ``reason``, ``message`` (a sentence) and, where a later try can
-    help, ``retry_at`` (RFC 3339, UTC). ``failed_sols`` maps a sol text to its reason.
-    """
-
-    status: Literal["success", "failed"]
-    reason: str | None = None
-    message: str = ""
-    retry_at: str | None = None
-    sols: int = 0
-    photos: int = 0
-    bytes: int = 0
-    requests: int = 0
-    failed_sols: dict[str, str] = Field(default_factory=dict)
-    details: dict[str, Any] = Field(default_factory=dict)
-
-
-class TransformDetails(Wire):
-    """What a dbt run says in ``details`` that decides about the next one."""
-
-    gaps_held: int = 0
-    """Gaps that are due and were left alone, because live plans have them in hand."""
-    next_due_at: str | None = None
-    """When the next gap is due (RFC 3339, UTC), by the clock of the pod that says so."""
-    seconds: dict[str, float] = Field(default_factory=dict)
-    """Time of each step."""

@@ -181,18 +181,32 @@ class DroppedSols(Camel):
     """What came of them: the other plan fetched them, or did not and they are this one's again. Empty: it goes on."""
 
 
+FORMER_STATUS: Final = {"done": "completedIndexes", "failedBatches": "failedIndexes"}
+"""Fields of the status by the names of earlier versions: read, and never written."""
+
+
 class PlanStatus(Camel):
     """What became of a plan. Bounded: counts, and records only of batches that still matter."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, raw: Any) -> Any:
+        """Read a status that an earlier version has written."""
+        if not isinstance(raw, dict) or FORMER_STATUS.keys().isdisjoint(raw):
+            return raw
+        former = {now: raw[name] for name, now in FORMER_STATUS.items() if name in raw}
+        return former | {name: value for name, value in raw.items() if name not in FORMER_STATUS}
 
     observed_generation: int | None = None
     phase: Literal["Pending", "Running", "Suspended", "Complete", "Failed", "Invalid"] = "Pending"
     reason: str = ""
     conditions: list[Condition] = Field(default_factory=list)
     batches: BatchCounts = Field(default_factory=BatchCounts)
-    done: str = ""
-    """Indexes of succeeded batches, written as sol texts are: ``0-12,15``."""
-    failed_batches: str = ""
-    """Indexes of batches that failed for good, written likewise; ``records`` tells of the latest of them."""
+    completed_indexes: str = Field(default="", description="Numbers of the batches that are done, from 0 on: 0-12,15.")
+    failed_indexes: str = Field(
+        default="",
+        description="Numbers of the batches that failed for good, from 0 on; records tells of the latest of them.",
+    )
     refusals: dict[str, int] = Field(default_factory=dict)
     """By rover: batches that the source refused for good since one of that rover succeeded."""
     untried: int = 0
@@ -205,7 +219,9 @@ class PlanStatus(Camel):
     """``done/total`` for people."""
     rovers: str = ""
     """Rovers' names, for the printer column."""
-    sols: int = 0
+    sols: int = Field(default=0, description="Sols of the batches that are done.")
+    not_promised_sols: int = Field(default=0, description="Of these, how many the rover's manifest does not list.")
+    mismatched_sols: int = Field(default=0, description="Of these, how many are not what the manifest promises.")
     photos: int = 0
     bytes: int = 0
     requests: int = 0

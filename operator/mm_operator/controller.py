@@ -296,4 +296,5 @@ def _count_ends(jobs: tuple[Job, ...]) -> None:
     for job in jobs:
         reason = "Success" if job.state == "succeeded" else str(diagnose_failed(job).reason)
         metrics.job_ended("ingest", reason)
-        metrics.show_set_aside("ingest", job.termination.details if job.termination else {})
+        if (end := job.termination) is not None:
+            metrics.show_set_aside("ingest", end.details)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from mm_contracts.plan import DURATION, GROUP, KIND, PLURAL, SHORT_NAME, VERSION, PlanSpec, PlanStatus
+from mm_contracts.plan import DURATION, FORMER_STATUS, GROUP, KIND, PLURAL, SHORT_NAME, VERSION, PlanSpec, PlanStatus
 
 FILE: Final = f"{PLURAL}.{GROUP}.yaml"
 NAME_LIMIT: Final = 48
@@ -28,6 +28,9 @@ COLUMNS: Final[list[dict[str, Any]]] = [
     {"name": "Failed", "type": "integer", "jsonPath": ".status.batches.failed"},
     {"name": "Photos", "type": "integer", "jsonPath": ".status.photos"},
     {"name": "Reason", "type": "string", "jsonPath": ".status.reason"},
+    {"name": "Not promised", "type": "integer", "jsonPath": ".status.notPromisedSols", "priority": 1},
+    {"name": "Mismatched", "type": "integer", "jsonPath": ".status.mismatchedSols", "priority": 1},
+    {"name": "Failed batches", "type": "string", "jsonPath": ".status.failedIndexes", "priority": 1},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 ]
 
@@ -129,6 +132,9 @@ def _status_schema() -> dict[str, Any]:
     status = _schema(PlanStatus)
     conditions = status["properties"]["conditions"]
     conditions |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    for name, now in FORMER_STATUS.items():
+        # The API forgets fields that the schema does not name: of a live plan, what is done would be fetched again.
+        status["properties"][name] = {"type": "string", "description": f"As earlier versions wrote {now}."}
     return status
 
 

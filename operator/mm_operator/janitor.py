@@ -83,7 +83,9 @@ class _Recorded:
         self._ended: dict[str, tuple[str, Indexes, dict[int, int]]] = {}
         for body in store.plans():
             status = read_status(body)
-            done, failed = (Indexes.parse(text, MAX_BATCHES) for text in (status.done, status.failed_batches))
+            done, failed = (
+                Indexes.parse(text, MAX_BATCHES) for text in (status.completed_indexes, status.failed_indexes)
+            )
             tried = {r.batch: r.attempts - (r.state == "Active") for r in status.records}
             ended = Indexes(done.bits | failed.bits)
             self._ended[body["metadata"]["name"]] = (body["metadata"]["uid"], ended, tried)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from mm_contracts.batch import Termination
 from mm_contracts.plan import LABEL_KIND, parse_duration
+from mm_contracts.terminations import Termination
 
 from mm_operator import metrics
 from mm_operator.core.diagnose import diagnose_active, diagnose_failed, stuck_since
@@ -221,7 +221,8 @@ class JobLine(ABC):
         trace_id = self._store.job_trace(job.name)
         if job.state == "succeeded":
             metrics.job_ended(job.kind, "Success")
-            metrics.show_set_aside(job.kind, job.termination.details if job.termination else {})
+            if (end := job.termination) is not None:
+                metrics.show_set_aside(job.kind, end.details)
             log.info("Job %s is done: %s", job.name, _summary(job.termination), extra={"trace_id": trace_id})
             return
         why = diagnose_failed(job)
@@ -245,5 +246,5 @@ def _summary(end: Termination | None) -> str:
     if end is None:
         return "it left no word"
     plain = (str, int, float, bool)
-    details = [f"{name}={value}" for name, value in end.details.items() if isinstance(value, plain)]
+    details = [f"{name}={value}" for name, value in end.details.model_dump().items() if isinstance(value, plain)]
     return " ".join([end.message, *details]).strip()[:400]

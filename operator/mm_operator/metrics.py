@@ -4,9 +4,10 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, TypeGuard, get_args
+from typing import Any, Final, get_args
 
 from mm_contracts.reasons import DeadLetterReason, Reason
+from mm_contracts.terminations import Details, IngestDetails, LoadDetails, RoverStanding
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -172,61 +173,42 @@ def plan_ended(status: Mapping[str, Any]) -> None:
     PLANS_ENDED.labels(str(status.get("phase") or "Unknown"), str(status.get("reason") or "")).inc()
 
 
-def show_set_aside(kind: str, details: Mapping[str, Any]) -> None:
-    """Count what a Job set aside, from the details of its last word. What cannot be read is left out.
+def show_set_aside(kind: str, details: Details) -> None:
+    """Count what a Job set aside, as its last word says.
 
     Args:
         kind: ingest, load or sweep.
-        details: of an ingest Job ``set_aside`` is ``{grain: count}``; of a load the number of objects that are new
-            among those set aside, with ``still_set_aside`` the others.
+        details: of the Job.
     """
-    told = details.get("set_aside")
-    if kind == "ingest":
-        for grain, count in told.items() if isinstance(told, dict) else ():
-            if grain in _GRAINS and _is_count(count):
+    if isinstance(details, IngestDetails):
+        for grain, count in details.set_aside.items():
+            if grain in _GRAINS:
                 SET_ASIDE.labels(grain).inc(count)
-        return
-    if not _is_count(told):
-        return
-    SET_ASIDE.labels("object").inc(told)
-    still = details.get("still_set_aside")
-    if kind == "sweep" and _is_count(still):
-        OBJECTS_ASIDE.set(told + still)
+    elif isinstance(details, LoadDetails) and details.set_aside is not None:
+        SET_ASIDE.labels("object").inc(details.set_aside)
+        if kind == "sweep" and details.still_set_aside is not None:
+            OBJECTS_ASIDE.set(details.set_aside + details.still_set_aside)
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def show_archive(details: Mapping[str, Any]) -> None:
-    """Show how the archive stands, from the details of a transform Job's last word. What cannot be read is left out.
-
-    Args:
-        details: ``archive`` in it is ``{rover: {"promised", "archived", "newest", "manifest", "gaps"}}``, as
-            ``mm_jobs.transform.standing`` writes it.
-    """
-    archive = details.get("archive")
-    if not isinstance(archive, dict) or not archive:
+def show_archive(archive: Mapping[str, RoverStanding]) -> None:
+    """Show how the archive stands, as a transform Job's last word says: by rover."""
+    if not archive:
         return
     ARCHIVE_GAPS.clear()
     for rover, about in archive.items():
-        if not isinstance(about, dict):
-            continue
-        for state in ("promised", "archived"):
-            if isinstance(count := about.get(state), int):
-                ARCHIVE_PHOTOS.labels(rover, state).set(count)
-        for name, gauge in (("newest", NEWEST_PHOTO), ("manifest", MANIFEST_AGE)):
-            if (moment := _unix(about.get(name))) is not None:
+        ARCHIVE_PHOTOS.labels(rover, "promised").set(about.promised)
+        ARCHIVE_PHOTOS.labels(rover, "archived").set(about.archived)
+        for text, gauge in ((about.newest, NEWEST_PHOTO), (about.manifest, MANIFEST_AGE)):
+            if (moment := _unix(text)) is not None:
                 gauge.labels(rover).set(moment)
         # A rover without gaps has a series too: an alert on its gaps must be able to end.
         ARCHIVE_GAPS.labels(rover, "", "").set(0)
-        for gap in about.get("gaps") or ():
-            if isinstance(gap, list) and len(gap) == 3 and isinstance(gap[2], int):
-                ARCHIVE_GAPS.labels(rover, str(gap[0]), str(gap[1])).set(gap[2])
+        for status, reason, count in about.gaps:
+            ARCHIVE_GAPS.labels(rover, status, reason).set(count)
 
 
-def _unix(text: object) -> float | None:
+def _unix(text: str | None) -> float | None:
     try:
-        return datetime.fromisoformat(str(text)).timestamp() if text else None
+        return datetime.fromisoformat(text).timestamp() if text else None
     except ValueError:
         return None

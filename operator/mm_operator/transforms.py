@@ -142,6 +142,7 @@ class Transforms(JobLine):
 
 
 def _measure(job: Job) -> None:
-    metrics.show_archive(job.termination.details if job.termination else {})
-    for step, seconds in transform_details(job).seconds.items():
+    said = transform_details(job)
+    metrics.show_archive(said.archive)
+    for step, seconds in said.seconds.items():
         metrics.TRANSFORM_SECONDS.labels(step).set(seconds)

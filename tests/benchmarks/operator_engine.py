@@ -142,7 +142,7 @@ def big_plan() -> None:
     (decision,) = engine.run(datetime.now(UTC)).decisions
     print(f"accept a plan of 10,000 batches                  {(cpu() - began) * 1000:7.1f} ms of CPU")
     done = ",".join(str(number) for number in range(0, 9000, 2))
-    status = decision.outcome.status.model_copy(update={"done": done, "records": []})
+    status = decision.outcome.status.model_copy(update={"completed_indexes": done, "records": []})
     stored = body | {"status": status.model_dump(by_alias=True, exclude_none=True, mode="json")}
     stored["metadata"]["resourceVersion"] = "999"
     engine = Engine(world.settings.model_copy(update={"max_concurrent_jobs": 1}), SOURCES)

@@ -66,7 +66,9 @@ def test_a_sol_beyond_max_sol_is_recorded_as_not_promised(system: System) -> Non
     system.apply(plan("beyond", rovers=[{"name": "Spirit", "sols": ["2", "99999"]}]))
     wait_until(lambda: system.phase("beyond") in ("Complete", "Failed"), "the plan's end")
     status = (system.plan("beyond") or {})["status"]
-    assert status["phase"] == "Complete"
+    assert (status["phase"], status["reason"], status["notPromisedSols"]) == ("Complete", "SolNotPromised", 1)
+    told = [e["message"] for e in system.get("events", "--field-selector", "reason=SolNotPromised,type=Warning")]
+    assert any("1 of 2 sols is not in the rover's manifest" in message for message in told), told
     wait_quiet(system)
     outcomes = system.sql("select distinct status from silver.sol_outcomes where rover_name = 'Spirit' and sol = 99999")
     assert outcomes == [("not_promised",)]

@@ -129,7 +129,7 @@ def cluster() -> FakeKube:
     kube.put(
         "ingestionplans",
         plan("loop-7f3a"),
-        plan("broken", "Failed", records=[failed], failedBatches="7", finishedAt=now),
+        plan("broken", "Failed", records=[failed], failedIndexes="7", finishedAt=now),
     )
     fetching = job("loop-7f3a-6-1", "ingest", plan="loop-7f3a", batch="6", attempt="1")
     fetching["metadata"]["creationTimestamp"] = now

@@ -65,8 +65,8 @@ def grid(plan: Plan) -> list[tuple[int, str]]:
         except ValueError:
             return
 
-    mark(status.get("done"), "done")
-    mark(status.get("failedBatches"), "failed")
+    mark(status.get("completedIndexes", status.get("done")), "done")
+    mark(status.get("failedIndexes", status.get("failedBatches")), "failed")
     for record in plan.records:
         if isinstance(record.get("batch"), int) and record["batch"] in states:
             states[record["batch"]] = str(record.get("state", "fresh")).lower()

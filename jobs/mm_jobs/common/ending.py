@@ -1,12 +1,13 @@
 """How a Job ends: an exit code of the contract and a last word in the termination message.
 
-Nothing heavy is imported: the message is a plain dict of the form ``contracts.batch.Termination`` (a test holds the two
+Nothing heavy is imported: the message is a plain dict of the form of ``contracts.terminations`` (a test holds the two
 together).
 """
 
 import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ TERMINATION_ENV: Final = "MM_TERMINATION_LOG"
 _LIMIT: Final = 4096
 """Bytes that Kubernetes keeps of a termination message."""
 _SENTENCE_LIMIT: Final = 1200
+_WHOSE: Final = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 class JobError(Exception):
@@ -80,6 +82,11 @@ def _encode(body: dict[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def cpu_seconds() -> float:
+    """Return the seconds of CPU that this process and its ended children have used."""
+    return round(sum(use.ru_utime + use.ru_stime for use in map(resource.getrusage, _WHOSE)), 2)
+
+
 def say(message: bytes, log: Log) -> None:
     """Write the termination message where Kubernetes reads it; a machine without that place only gets a debug line."""
     path = Path(optional(TERMINATION_ENV, "/dev/termination-log"))
@@ -99,7 +106,7 @@ def run(log: Log, job: Callable[[], dict[str, Any]]) -> NoReturn:
     code = ExitCode.OTHER
     try:
         fields = job()
-        say(termination("success", **fields), log)
+        say(termination("success", **fields, cpu_seconds=cpu_seconds()), log)
         code = ExitCode.DONE
         log.info("done", **{key: value for key, value in fields.items() if not isinstance(value, dict)})
     except JobError as error:
@@ -124,7 +131,10 @@ def _fail(
 ) -> None:
     when = rfc3339(retry_at) if retry_at else None
     log.error("failed", exit_code=int(code), reason=reason.value, message=message, retry_at=when)
-    say(termination("failed", reason=reason.value, message=message, retry_at=when, **counts), log)
+    last_word = termination(
+        "failed", reason=reason.value, message=message, retry_at=when, **counts, cpu_seconds=cpu_seconds()
+    )
+    say(last_word, log)
 
 
 def _hear_threads(log: Log) -> None:

@@ -140,13 +140,16 @@ class _Work:
             self._put(key, document)
         details = {
             "key": key,
-            "mismatched_sols": _sols_with("mismatch", fetched),
+            "mismatched_sols": format_sols(_sols_with("mismatch", fetched)),
+            "not_promised_sols": format_sols(_sols_with("not_promised", fetched)),
             "set_aside": counted(one for sol in fetched.sols for one in sol["set_aside"]),
         }
         counts = self._counts() | {
             "sols": len(fetched.sols) - len(fetched.failures),
+            "not_promised": len(_sols_with("not_promised", fetched)),
+            "mismatched": len(_sols_with("mismatch", fetched)),
             "photos": len(fetched.photos),
-            "details": {name: value for name, value in details.items() if value or name != "set_aside"},
+            "details": {name: value for name, value in details.items() if value},
         }
         if fetched.failures:
             _end_failed(fetched, counts)
@@ -219,8 +222,8 @@ class _Work:
         return {"bytes": self._client.bytes, "requests": self._client.requests}
 
 
-def _sols_with(status: str, fetched: Fetched) -> str:
-    return format_sols(outcome["sol"] for outcome in fetched.sols if outcome["status"] == status)
+def _sols_with(status: str, fetched: Fetched) -> list[int]:
+    return [outcome["sol"] for outcome in fetched.sols if outcome["status"] == status]
 
 
 def _end_failed(fetched: Fetched, counts: dict[str, Any]) -> NoReturn:

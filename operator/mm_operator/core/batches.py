@@ -102,6 +102,8 @@ def _succeed(progress: Progress, record: BatchRecord, job: Job) -> None:
     progress.refusals.pop(record.rover, None)
     if (end := job.termination) is not None:
         progress.sols += end.sols
+        progress.not_promised += end.not_promised
+        progress.mismatched += end.mismatched
         progress.photos += end.photos
         progress.bytes += end.bytes
         progress.requests += end.requests

@@ -123,8 +123,10 @@ def decide(
     status = plan_status(plan, progress, dropped, found.wanted > granted, now)
     notices = list(progress.notices)
     if status.phase in TERMINAL and plan.status.phase != status.phase:
-        key, warning = f"end-{status.phase}-{plan.retry_token}", status.phase == "Failed"
-        notices.append(Notice(key, status.phase, end_message(status), warning))
+        key = f"end-{status.phase}-{plan.retry_token}"
+        reason = status.reason if status.phase == "Complete" else status.phase
+        warning = status.phase == "Failed" or status.not_promised_sols > 0
+        notices.append(Notice(key, reason, end_message(status), warning))
     moment = _next_moment(progress, jobs, stuck_after, now)
     return Outcome(status, tuple(actions), tuple(notices), tuple(progress.ended), moment)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from mm_contracts.batch import Termination
 from mm_contracts.reasons import RETRYABLE, ExitCode, Reason
 from mm_contracts.redaction import redact_forms
+from mm_contracts.terminations import Termination
 
 from mm_operator.core.observe import Job, Pod
 from mm_operator.core.times import parse_time
@@ -136,6 +136,12 @@ def _from_pod(pod: Pod) -> Diagnosis | None:
     return None
 
 
+def _is_killed(pod: Pod) -> bool:
+    """Return whether a pod's container was ended from outside, and neither it nor its node says more."""
+    own_word = pod.termination is not None and pod.termination.status == "failed"
+    return not (own_word or pod.exit_reason == "OOMKilled" or pod.disruption or pod.reason in ("Evicted", "NodeLost"))
+
+
 def _waiting(pod: Pod) -> Diagnosis | None:
     if pod.waiting_reason in _IMAGE:
         return Diagnosis(Reason.IMAGE_PULL, _short(f"{pod.waiting_reason}: {pod.waiting_message}"), stuck=True)
@@ -156,16 +162,18 @@ def diagnose_failed(job: Job, before: Reason | None = None) -> Diagnosis:
     """
     if job.lost:
         return Diagnosis(Reason.NODE_LOST, "The pod's node does not answer: the pod cannot end.", counts=False)
+    late = job.failed_reason == "DeadlineExceeded"
     for pod in job.pods:
-        if found := _from_pod(pod):
+        # What ends a pod at the deadline is a signal, which would tell a crash: only a word of the pod's own counts.
+        if (found := _from_pod(pod)) and not (late and _is_killed(pod)):
             return found
-    if job.failed_reason == "DeadlineExceeded":
-        if before in (Reason.IMAGE_PULL, Reason.CONFIG_ERROR, Reason.UNSCHEDULABLE, Reason.QUOTA):
-            return Diagnosis(before, f"It could not start within its deadline: {_short(job.failed_message)}")
-        return Diagnosis(Reason.DEADLINE, "The Job ran longer than its deadline and was ended.")
     for pod in job.pods:
         if found := _waiting(pod):
             return found
+    if late:
+        if before in (Reason.IMAGE_PULL, Reason.CONFIG_ERROR, Reason.UNSCHEDULABLE, Reason.QUOTA):
+            return Diagnosis(before, f"It could not start within its deadline: {_short(job.failed_message)}")
+        return Diagnosis(Reason.DEADLINE, "The Job ran longer than its deadline and was ended.")
     if match := re.search(r"exit code (\d+)", job.failed_message):
         # The pod is gone, but the podFailurePolicy's condition still tells the exit code.
         code = int(match[1])

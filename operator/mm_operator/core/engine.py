@@ -132,7 +132,7 @@ class Engine:
             return
         self._covered = None
         if self._dependents.get(name):
-            done = Indexes.parse(entry.plan.status.done, len(entry.batches)) if entry.plan else Indexes()
+            done = Indexes.parse(entry.plan.status.completed_indexes, len(entry.batches)) if entry.plan else Indexes()
             self._fetched[name] = done_sols(entry.batches, done)
             self._touch(*self._dependents[name])
         if entry.holding is not None:
@@ -164,7 +164,9 @@ class Engine:
             entry = _Entry(body)
             self._read(entry, body)
             if entry.plan is not None:
-                fetched = done_sols(entry.batches, Indexes.parse(entry.plan.status.done, len(entry.batches)))
+                fetched = done_sols(
+                    entry.batches, Indexes.parse(entry.plan.status.completed_indexes, len(entry.batches))
+                )
         self._fetched[name] = fetched
         self._touch(*self._dependents.get(name, ()))
 
@@ -300,7 +302,7 @@ class Engine:
         except ValueError as error:
             entry.plan, entry.problem = None, sentence(error)
             return
-        failed = Indexes.parse(status.failed_batches, len(entry.batches))
+        failed = Indexes.parse(status.failed_indexes, len(entry.batches))
         if failed != entry.failed or not entry.holding:
             self._covered = None
         entry.failed = failed

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from mm_contracts.batch import TransformDetails
 from mm_contracts.plan import parse_duration
 from mm_contracts.reasons import Reason
-from pydantic import ValidationError
+from mm_contracts.terminations import TransformDetails
 
 from mm_operator.core.backoff import next_attempt
 from mm_operator.core.observe import Job
@@ -66,10 +65,8 @@ def completed(job: Job) -> bool:
 
 def transform_details(job: Job) -> TransformDetails:
     """Return what a dbt run said of itself; of one that said nothing that can be read, nothing."""
-    try:
-        return TransformDetails.model_validate(job.termination.details if job.termination else {})
-    except ValidationError:
-        return TransformDetails()
+    said = job.termination.details if job.termination else None
+    return said if isinstance(said, TransformDetails) else TransformDetails()
 
 
 def _ended(job: Job) -> datetime | None:

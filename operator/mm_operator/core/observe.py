@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from mm_contracts.batch import Termination
 from mm_contracts.plan import ANNOTATION_SPEC, LABEL_ATTEMPT, LABEL_BATCH, LABEL_KIND, LABEL_PLAN
-from pydantic import ValidationError
+from mm_contracts.terminations import Termination, read_termination
 
 from mm_operator.core.times import parse_time
 
@@ -110,16 +109,6 @@ class Job:
         return self.lost or self.pods_asked or bool(self.kept_by) or any(pod.ended for pod in self.pods)
 
 
-def parse_termination(text: str | None) -> Termination | None:
-    """Return the termination message, or None where there is none of our form (a crash writes none)."""
-    if not text:
-        return None
-    try:
-        return Termination.model_validate_json(text)
-    except (ValidationError, ValueError):
-        return None
-
-
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     for condition in status.get("conditions") or ():
         if condition.get("type") == kind and condition.get("status") == "True":
@@ -154,7 +143,7 @@ def pod_view(body: Mapping[str, Any]) -> Pod:
         if scheduled.get("reason") == "Unschedulable" and scheduled.get("status") == "False"
         else "",
         disruption=disruption.get("reason") or "",
-        termination=parse_termination(ended.get("message")),
+        termination=read_termination(ended.get("message"), (metadata.get("labels") or {}).get(LABEL_KIND, "")),
         finished_at=parse_time(ended.get("finishedAt")),
         terminating=bool(metadata.get("deletionTimestamp")),
         grace_seconds=float(metadata.get("deletionGracePeriodSeconds") or 0),
@@ -181,15 +170,18 @@ def job_view(body: Mapping[str, Any], pods: Iterable[Pod] = ()) -> Job:
     """Return the facts in a Job's API object and its pods.
 
     A Job has ended with its pod: it has one, which nothing but a disruption replaces. The Job's own condition comes a
-    second or two later.
+    second or two later. But where somebody deletes the pod, only that condition tells who and why: a deadline that is
+    reached, a suspension, or a hand.
     """
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     labels = metadata.get("labels") or {}
     done, failed = _condition(status, "Complete"), _condition(status, "Failed")
     end = done or failed or {}
+    failing = failed or _condition(status, "FailureTarget") or {}  # decided, though pods may not have ended yet
     newest = tuple(sorted(pods, key=lambda p: (p.created_at is not None, p.created_at, p.name), reverse=True))
     state: Literal["active", "succeeded", "failed"] = "succeeded" if done else "failed" if failed else "active"
-    if state == "active" and newest and newest[0].ended and not newest[0].disruption:
+    ended = bool(newest) and newest[0].ended and not newest[0].disruption
+    if state == "active" and ended and (failing or not newest[0].terminating):
         state = "succeeded" if newest[0].phase == "Succeeded" else "failed"
     return Job(
         name=metadata["name"],
@@ -202,8 +194,8 @@ def job_view(body: Mapping[str, Any], pods: Iterable[Pod] = ()) -> Job:
         finished_at=parse_time(end.get("lastTransitionTime")),
         deleting=bool(metadata.get("deletionTimestamp")),
         suspended=bool(spec.get("suspend")),
-        failed_reason=(failed or {}).get("reason") or "",
-        failed_message=(failed or {}).get("message") or "",
+        failed_reason=failing.get("reason") or "",
+        failed_message=failing.get("message") or "",
         spec_json=(metadata.get("annotations") or {}).get(ANNOTATION_SPEC, ""),
         owner_uid=next((o.get("uid", "") for o in metadata.get("ownerReferences") or ()), ""),
         image=image_of(spec),

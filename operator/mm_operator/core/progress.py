@@ -70,6 +70,8 @@ class Progress:
     first_attempt: int = 1
     """Attempt with which a fresh batch begins; Jobs of earlier ones are of the time before a retry by hand."""
     sols: int = 0
+    not_promised: int = 0
+    mismatched: int = 0
     photos: int = 0
     bytes: int = 0
     requests: int = 0
@@ -102,8 +104,8 @@ def open_progress(plan: str, uid: str, spec: PlanSpec, batches: Sequence[Batch],
     """Return the batches as the status has them. Indexes that the plan does not have are left out."""
     known = len(batches)
     records = {r.batch: r for r in status.records if 0 <= r.batch < known}
-    done = Indexes.parse(status.done, known)
-    failed = Indexes(Indexes.parse(status.failed_batches, known).bits & ~done.bits)
+    done = Indexes.parse(status.completed_indexes, known)
+    failed = Indexes(Indexes.parse(status.failed_indexes, known).bits & ~done.bits)
     return Progress(
         plan,
         uid,
@@ -117,6 +119,8 @@ def open_progress(plan: str, uid: str, spec: PlanSpec, batches: Sequence[Batch],
         untried=status.untried,
         first_attempt=max(1, status.first_attempt),
         sols=status.sols,
+        not_promised=status.not_promised_sols,
+        mismatched=status.mismatched_sols,
         photos=status.photos,
         bytes=status.bytes,
         requests=status.requests,

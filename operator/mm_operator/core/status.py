@@ -16,6 +16,8 @@ from mm_operator.core.times import format_time
 
 FAILED_RECORDS: Final = 20
 """Records kept of batches that failed for good: the latest ones; the others are counted and listed by index."""
+SOL_MISMATCH: Final = "SolMismatch"
+"""Reason of a plan that is done, though photos or cameras of some sols are not what the manifest promises."""
 LOG_TAILS: Final = 8
 """Records that keep their last log lines."""
 
@@ -53,14 +55,38 @@ def _done(progress: Progress, dropped: Sequence[DroppedSols]) -> _Phase:
     if total == 0 and elsewhere:
         return _Phase("Complete", "AlreadyCovered", f"Everything it names was fetched by {_names(elsewhere)}.")
     rest = f" The sols that it lacks were fetched by {_names(elsewhere)}." if elsewhere else ""
-    return _Phase("Complete", "Complete", f"All {total} batches are done.{rest}")
+    what = "Its batch is" if total == 1 else f"All {total} batches are"
+    return _Phase("Complete", _odd_reason(progress) or "Complete", f"{what} done.{rest}{_odd_sols(progress)}")
+
+
+def _odd_reason(progress: Progress) -> str:
+    """Return the reason of a plan that is done, but whose sols are not what was asked for, or an empty text."""
+    if progress.not_promised:
+        return str(Reason.SOL_NOT_PROMISED)
+    return SOL_MISMATCH if progress.mismatched else ""
+
+
+def _odd_sols(progress: Progress) -> str:
+    """Return sentences about sols that came to nothing or to something else than the manifest promises."""
+    text, of = "", "its 1 sol" if progress.sols == 1 else f"{progress.sols} sols"
+    if number := progress.not_promised:
+        text += f" {number} of {of} {_are(number)} not in the rover's manifest: the source has nothing to fetch."
+    if number := progress.mismatched:
+        text += f" {number} of {of} {_are(number)} not as the manifest promises: recorded, and looked at again."
+    return text
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _failed(progress: Progress) -> _Phase:
     total, failed = len(progress.batches), len(progress.failed)
     reason = _main_reason(list(progress.old_failures.values())) or str(Reason.UNKNOWN)
     untried = f" {progress.untried} of them were not tried, because the source refuses." if progress.untried else ""
-    message = f"{failed} of {total} batches failed for good, {len(progress.done)} are done.{untried}"
+    message = (
+        f"{failed} of {total} batches failed for good, {len(progress.done)} are done.{untried}{_odd_sols(progress)}"
+    )
     return _Phase("Failed", reason, message)
 
 
@@ -113,14 +139,16 @@ def plan_status(
                 failed=len(progress.failed),
                 waiting=progress.count("Waiting"),
             ),
-            "done": progress.done.text,
-            "failed_batches": progress.failed.text,
+            "completed_indexes": progress.done.text,
+            "failed_indexes": progress.failed.text,
             "refusals": dict(sorted(progress.refusals.items())),
             "untried": progress.untried,
             "first_attempt": progress.first_attempt,
             "progress": f"{done}/{total}",
             "rovers": ",".join(rover.name for rover in plan.spec.rovers),
             "sols": progress.sols,
+            "not_promised_sols": progress.not_promised,
+            "mismatched_sols": progress.mismatched,
             "photos": progress.photos,
             "bytes": progress.bytes,
             "requests": progress.requests,

@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from mm_contracts.batch import TERMINATION_MESSAGE_LIMIT, BatchSpec, Termination
+from mm_contracts.batch import BatchSpec
 from mm_contracts.gate import Closure, closure_path, permit_path
 from mm_contracts.plan import PlanSpec, PlanStatus, parse_duration, plan_manifest
 from mm_contracts.reasons import RETRYABLE, ExitCode
 from mm_contracts.sources import Sources
+from mm_contracts.terminations import TERMINATION_MESSAGE_LIMIT, Termination, TransformDetails, read_termination
 from pydantic import ValidationError
 
 
@@ -71,6 +72,25 @@ def test_a_termination_message_of_many_failed_sols_still_parses_when_it_fits() -
     assert len(text) < TERMINATION_MESSAGE_LIMIT
     assert Termination.model_validate_json(text) == end
     assert Termination.model_validate({"status": "success", "later": "field"}).photos == 0
+
+
+def test_details_are_read_by_kind_and_what_cannot_be_read_takes_nothing_else_with_it() -> None:
+    said = {"status": "failed", "photos": 3, "details": {"models": 4, "next_due_at": "soon", "archive": [1], "new": 1}}
+    end = read_termination(json.dumps(said), "transform")
+    assert end is not None
+    assert isinstance(end.details, TransformDetails)
+    assert (end.photos, end.details.models, end.details.next_due_at, end.details.archive) == (3, 4, "soon", {})
+    assert not isinstance(read_termination(json.dumps(said), "load").details, TransformDetails)  # type: ignore[union-attr]
+    assert read_termination(json.dumps(said | {"details": "none"}), "ingest").photos == 3  # type: ignore[union-attr]
+    for text in (None, "", "{", "[]", "1", '{"status": "well"}', "[" * 100_000):
+        assert read_termination(text, "ingest") is None
+
+
+def test_a_status_of_an_earlier_version_is_read() -> None:
+    status = PlanStatus.model_validate({"done": "0-3", "failedBatches": "7", "photos": 2})
+    assert (status.completed_indexes, status.failed_indexes, status.photos) == ("0-3", "7", 2)
+    both = PlanStatus.model_validate({"done": "0", "completedIndexes": "0-5"})
+    assert both.completed_indexes == "0-5"
 
 
 SOURCES = {

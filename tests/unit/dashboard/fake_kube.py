@@ -26,7 +26,7 @@ def plan(name: str, phase: str = "Running", **changes: Any) -> Body:
         "requests": 64,
         "startedAt": "2025-10-07T12:00:05Z",
         "traceId": "0af7651916cd43dd8448eb211c80319c",
-        "done": "0-5",
+        "completedIndexes": "0-5",
         "records": [],
     }
     return {

@@ -63,7 +63,7 @@ def test_the_work_page_shows_plans_jobs_and_what_outlives_them(site: Site) -> No
 
 
 def test_a_plans_page_says_what_failed_why_and_what_to_do(site: Site) -> None:
-    site.kube.put("ingestionplans", plan("p-1", records=[FAILED], failedBatches="7"))
+    site.kube.put("ingestionplans", plan("p-1", records=[FAILED], failedIndexes="7"))
     page = site.client.get("/work/plans/p-1").text
     for text in ("BadResponse", "&lt;i&gt;no JSON&lt;/i&gt;", "Look at the source.", "&lt;b&gt;500", "batch 7: failed"):
         assert text in page
@@ -94,11 +94,13 @@ def test_a_jobs_page_shows_its_last_lines_while_there_is_a_pod(site: Site) -> No
 
 
 def test_batches_are_a_grid() -> None:
-    shown = read_plan(plan("p", done="0-2,5", failedBatches="7", records=[{"batch": 3, "state": "Active"}, FAILED]))
+    shown = read_plan(
+        plan("p", completedIndexes="0-2,5", failedIndexes="7", records=[{"batch": 3, "state": "Active"}, FAILED])
+    )
     states = dict(grid(shown))
     assert [states[i] for i in (0, 2, 3, 5, 6, 7)] == ["done", "done", "active", "done", "fresh", "failed"]
     assert len(states) == 10
-    assert grid(read_plan(plan("p", done="nonsense"))) == [(i, "fresh") for i in range(10)]
+    assert grid(read_plan(plan("p", completedIndexes="nonsense"))) == [(i, "fresh") for i in range(10)]
 
 
 def test_the_queue_goes_by_priority_then_age() -> None:

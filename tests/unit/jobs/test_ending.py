@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from mm_contracts.batch import TERMINATION_MESSAGE_LIMIT, Termination
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.redaction import SECRET_NAMES
+from mm_contracts.terminations import TERMINATION_MESSAGE_LIMIT, IngestDetails, Termination, read_termination
 from mm_jobs.common import env
 from mm_jobs.common.ending import rfc3339, termination
 from mm_jobs.common.log import Log
@@ -19,14 +19,20 @@ from mm_jobs.common.log import Log
 
 def test_a_last_word_is_of_the_contracts_form() -> None:
     message = termination(
-        "failed", reason="SourceGone", message="it is gone", failed_sols={"1-3": "SourceGone"}, sols=2, details={"a": 1}
+        "failed",
+        reason="SourceGone",
+        message="it is gone",
+        failed_sols={"1-3": "SourceGone"},
+        sols=2,
+        details={"drives": 1},
     )
-    said = Termination.model_validate_json(message)
+    said = read_termination(message.decode(), "ingest")
+    assert said is not None
     assert (said.reason, said.failed_sols, said.sols, said.details) == (
         "SourceGone",
         {"1-3": "SourceGone"},
         2,
-        {"a": 1},
+        IngestDetails(drives=1),
     )
     assert set(json.loads(message)) <= set(Termination.model_fields)
 
@@ -132,6 +138,7 @@ def test_a_key_that_cannot_be_used_is_a_setting_to_change_and_no_crash(tmp_path:
         [sys.executable, "-c", _JOB_WITH_A_KEY], env=environment, capture_output=True, text=True, check=False
     )
     said = Termination.model_validate_json(word.read_bytes())
+    assert said.cpu_seconds > 0
     assert (ended.returncode, said.reason) == (ExitCode.BAD_ARGUMENTS, Reason.CONFIG_ERROR)
     assert said.message.startswith(f"SNOWFLAKE_PRIVATE_KEY_PATH is {key}: it is no private key in PEM form")
     assert "open sesame" not in ended.stdout + ended.stderr + said.message

@@ -131,7 +131,9 @@ def test_sols_that_the_manifest_does_not_list_are_not_asked_for(
     run: Run, source: ScriptedSource, store: MemoryStore
 ) -> None:
     serve(source, 4)
-    run("3-5")
+    counts = run("3-5")
+    assert (counts["sols"], counts["not_promised"], counts["mismatched"]) == (3, 2, 0)
+    assert counts["details"]["not_promised_sols"] == "3,5"
     assert source.paths() == ["/manifests/Curiosity", "/rovers/Curiosity/photos?sol=4"]
     assert statuses(store) == {
         3: ("not_promised", "SolNotPromised"),
@@ -157,6 +159,7 @@ def test_a_whole_answer_that_disagrees_is_recorded_as_such(
     counts = run("0")
     assert statuses(store) == {0: ("mismatch", reason)}
     assert counts["details"]["mismatched_sols"] == "0"
+    assert (counts["not_promised"], counts["mismatched"]) == (0, 1)
 
 
 def test_one_bad_sol_is_a_failure_on_record_and_stops_no_other(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mm_contracts.batch import Termination
+from mm_contracts.terminations import Termination
 
 from tests.unit.jobs.scripted_source import ScriptedSource, json_reply
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from factories import NOW, seconds, settings
-from mm_contracts.batch import Termination
 from mm_contracts.plan import PlanSpec, plan_manifest
 from mm_contracts.sources import Sources
+from mm_contracts.terminations import Termination
 from mm_operator.core.engine import Decision, Engine
 from mm_operator.core.jobs import ingest_job_name
 from mm_operator.core.observe import Job, Pod

@@ -1,9 +1,10 @@
 """Small makers of what the core is given."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from mm_contracts.batch import Termination
+from mm_contracts.terminations import read_termination
 from mm_operator.core.observe import Job, Pod
 from mm_operator.core.settings import OperatorSettings
 
@@ -29,5 +30,5 @@ def work(kind: str, state: str = "active", at: float = 0, end: float | None = No
     pods = ()
     if said:
         status = "success" if state == "succeeded" else "failed"
-        pods = (Pod("x", phase="Failed", termination=Termination.model_validate({"status": status, **said})),)
+        pods = (Pod("x", phase="Failed", termination=read_termination(json.dumps({"status": status, **said}), kind)),)
     return replace(made, state=state, finished_at=NOW + seconds(at + 5 if end is None else end), pods=pods)

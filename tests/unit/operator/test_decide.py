@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from mm_contracts.batch import Termination
 from mm_contracts.plan import PlanSpec, PlanStatus
 from mm_contracts.sols import format_sols, parse_sols
+from mm_contracts.terminations import Termination
 from mm_operator.core import decide
 from mm_operator.core.batches import OPEN_RECORDS
 from mm_operator.core.indexes import Indexes
@@ -111,10 +111,38 @@ def test_counts_of_a_succeeded_job_are_taken_once() -> None:
     jobs = [job(0, state="succeeded", pods=ended(0, sols=5, photos=70, bytes=9, requests=6)), job(1), job(2)]
     once = step(plan(status), jobs).status
     twice = step(plan(once), jobs).status
-    assert (once.sols, once.photos, once.bytes, once.requests, once.done) == (5, 70, 9, 6, "0")
-    assert (twice.photos, twice.done) == (70, "0")
+    assert (once.sols, once.photos, once.bytes, once.requests, once.completed_indexes) == (5, 70, 9, 6, "0")
+    assert (twice.photos, twice.completed_indexes) == (70, "0")
     assert step(plan(status), jobs).ended == (jobs[0],)
     assert step(plan(once), jobs).ended == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "words", "warning"),
+    [
+        ({}, "Complete", "All 2 batches are done.", False),
+        ({"not_promised": 5}, "SolNotPromised", "10 of 10 sols are not in the rover's manifest", True),
+        ({"mismatched": 2}, "SolMismatch", "4 of 10 sols are not as the manifest promises", False),
+        ({"not_promised": 1, "mismatched": 2}, "SolNotPromised", "4 of 10 sols are not as the manifest", True),
+    ],
+)
+def test_sols_that_are_not_as_promised_are_told_at_the_end(
+    said: dict[str, int], reason: str, words: str, warning: bool
+) -> None:
+    found = plan(rovers=[{"name": "Spirit", "sols": ["1-10"]}])
+    status = step(found, []).status
+    done = [job(n, state="succeeded", pods=ended(0, sols=5, photos=0, **said)) for n in range(2)]
+    end = step(plan(status, rovers=[{"name": "Spirit", "sols": ["1-10"]}]), done)
+    assert (end.status.phase, end.status.reason) == ("Complete", reason)
+    assert (end.status.not_promised_sols, end.status.mismatched_sols) == (
+        2 * said.get("not_promised", 0),
+        2 * said.get("mismatched", 0),
+    )
+    complete = next(c for c in end.status.conditions if c.type == "Complete")
+    assert (complete.status, complete.reason) == ("True", reason)
+    (notice,) = end.notices
+    assert (notice.reason, notice.message, notice.warning) == (reason, complete.message, warning)
+    assert words in notice.message
 
 
 def test_a_failed_job_waits_with_backoff_and_then_has_another_attempt() -> None:
@@ -153,10 +181,10 @@ def test_a_source_s_own_retry_time_is_honoured_and_a_rate_limit_uses_up_no_retry
 def test_what_cannot_help_is_not_tried_again(code: int, reason: str) -> None:
     status = step(plan(), []).status
     after = step(plan(status), [job(0, state="failed", pods=ended(code, reason=reason, message="no")), job(1), job(2)])
-    assert after.status.failed_batches == "0"
+    assert after.status.failed_indexes == "0"
     assert after.status.batches.failed == 1
     assert [n.reason for n in after.notices] == [reason]
-    assert step(plan(after.status), [job(1), job(2)]).status.failed_batches == "0"
+    assert step(plan(after.status), [job(1), job(2)]).status.failed_indexes == "0"
 
 
 def test_retries_end_at_the_limit() -> None:
@@ -170,7 +198,7 @@ def test_retries_end_at_the_limit() -> None:
         ]
         now += timedelta(minutes=2)
     last = step(current, jobs, now)
-    assert last.status.failed_batches == "0"
+    assert last.status.failed_indexes == "0"
     assert "after 3 attempts" in last.notices[0].message
 
 
@@ -183,7 +211,7 @@ def test_a_vanished_job_is_simply_tried_again() -> None:
 def test_a_lost_status_is_found_again_from_the_jobs() -> None:
     jobs = [job(0, 2), job(1, state="succeeded", pods=ended(0, photos=3)), job(2, state="succeeded", pods=ended(0))]
     found = step(plan(), jobs)
-    assert found.status.done == "1-2"
+    assert found.status.completed_indexes == "1-2"
     assert {r.batch: r.attempts for r in found.status.records} == {0: 2, 3: 1, 4: 1}
     assert creates(found) == [(3, 1), (4, 1)]
 
@@ -277,7 +305,7 @@ def test_a_failing_source_does_not_get_the_whole_plan_thrown_at_it() -> None:
 def test_a_status_of_twenty_thousand_sols_stays_small() -> None:
     # The worst case for texts of indexes: done and failed batches take turns.
     found = plan(
-        PlanStatus(done=format_sols(range(0, 9800, 2)), failed_batches=format_sols(range(1, 9800, 2))),
+        PlanStatus(done=format_sols(range(0, 9800, 2)), failed_indexes=format_sols(range(1, 9800, 2))),
         rovers=[{"name": "Curiosity", "sols": ["0-19999"]}], batch={"maxSols": 2}, parallelism=100, retry={"limit": 0},
     )  # fmt: skip
     jobs: list[Job] = []
@@ -359,6 +387,6 @@ def test_whatever_happens_no_sol_is_lost_and_none_is_fetched_by_two_jobs_at_a_ti
             break
         world.turn()
     assert world.status.phase == "Complete", world.status
-    done = parse_sols(world.status.done)
+    done = parse_sols(world.status.completed_indexes)
     assert done == tuple(range(len(batches)))
     assert set(world.fetched) == set(done)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from factories import NOW, seconds
-from mm_contracts.batch import Termination
 from mm_contracts.reasons import Reason
 from mm_contracts.redaction import redact_forms
+from mm_contracts.terminations import Termination
 from mm_operator.core.diagnose import ADVICE, diagnose_active, diagnose_failed, tail
 from mm_operator.core.observe import Job, Pod, job_view, pod_view
 
@@ -56,6 +56,45 @@ def test_without_a_pod_the_job_s_condition_tells() -> None:
     )
     assert (diagnose_failed(gone).reason, diagnose_failed(gone).retryable) == (Reason.SOURCE_GONE, False)
     assert diagnose_failed(FAILED).reason is Reason.UNKNOWN
+
+
+SIGNALLED = (pod(exit_code=143), pod(exit_code=137, exit_reason="Error"), pod(exit_code=None))
+
+
+@pytest.mark.parametrize("pods", [(), *((one,) for one in SIGNALLED)])
+def test_a_deadline_is_told_one_way_whether_its_pod_is_still_there_or_not(pods: tuple[Pod, ...]) -> None:
+    late = replace(FAILED, failed_reason="DeadlineExceeded", failed_message="was active longer", pods=pods)
+    why = diagnose_failed(late)
+    assert (why.reason, why.message) == (Reason.DEADLINE, "The Job ran longer than its deadline and was ended.")
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (pod(exit_code=75, termination=said("RateLimited")), Reason.RATE_LIMITED),
+        (pod(exit_code=137, exit_reason="OOMKilled"), Reason.OOM_KILLED),
+        (pod(disruption="DeletionByPodGC"), Reason.NODE_LOST),
+        (pod(waiting_reason="ImagePullBackOff"), Reason.IMAGE_PULL),
+    ],
+)
+def test_what_ended_a_job_before_its_deadline_did_is_told(found: Pod, reason: Reason) -> None:
+    late = replace(FAILED, failed_reason="DeadlineExceeded", pods=(found,))
+    assert diagnose_failed(late).reason is reason
+
+
+def _job(*conditions: tuple[str, str]) -> dict[str, object]:
+    said = [{"type": kind, "status": "True", "reason": why} for kind, why in conditions]
+    return {"metadata": {"name": "j"}, "status": {"conditions": said}}
+
+
+def test_a_deleted_pod_s_end_waits_for_the_job_s_word() -> None:
+    killed = pod(exit_code=143, terminating=True)
+    assert job_view(_job(), [killed]).state == "active"
+    for kind in ("FailureTarget", "Failed"):
+        view = job_view(_job((kind, "DeadlineExceeded")), [killed])
+        assert (view.state, diagnose_failed(view).reason) == ("failed", Reason.DEADLINE)
+    # Nobody deletes the pod: it ended by itself, and that is enough.
+    assert job_view(_job(), [pod(exit_code=143)]).state == "failed"
 
 
 def test_a_rate_limit_does_not_count_and_says_when_to_come_back() -> None:

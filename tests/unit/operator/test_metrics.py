@@ -1,9 +1,11 @@
 """What the metrics show, and that their names keep to Prometheus' conventions."""
 
+import json
 from typing import Any
 
 import pytest
 from mm_contracts.reasons import DeadLetterReason, Reason
+from mm_contracts.terminations import RoverStanding, read_termination
 from mm_contracts.topics import TOPICS
 from mm_operator import metrics
 from mm_operator.metrics import REGISTRY, expect_topic, job_ended, show_archive, show_set_aside
@@ -26,31 +28,28 @@ def test_an_end_is_counted_and_a_success_has_its_time() -> None:
 
 def test_the_archive_is_shown_as_the_run_tells_it() -> None:
     about = {"promised": 10, "archived": 9, "newest": "2025-10-07T12:00:00Z", "manifest": "2025-10-07T13:00:00Z"}
-    show_archive({"archive": {"Curiosity": {**about, "gaps": [["MISSING_SOL", "RateLimited", 2]]}}})
+    show_archive({"Curiosity": RoverStanding.model_validate({**about, "gaps": [["MISSING_SOL", "RateLimited", 2]]})})
     assert _value("mars_archive_photos", rover="Curiosity", state="promised") == 10
     assert _value("mars_archive_photos", rover="Curiosity", state="archived") == 9
     assert _value("mars_archive_gaps", rover="Curiosity", status="MISSING_SOL", reason="RateLimited") == 2
     assert _value("mars_archive_newest_photo_timestamp_seconds", rover="Curiosity") == 1_759_838_400
-    show_archive({"archive": {"Curiosity": {**about, "gaps": []}}})
+    show_archive({"Curiosity": RoverStanding.model_validate({**about, "gaps": []})})
     assert _value("mars_archive_gaps", rover="Curiosity", status="MISSING_SOL", reason="RateLimited") is None
     assert _value("mars_archive_gaps", rover="Curiosity", status="", reason="") == 0
 
 
-@pytest.mark.parametrize(
-    "details",
-    [
-        {}, {"archive": None}, {"archive": []}, {"archive": {"A": 1}}, {"archive": {"A": {"gaps": [1, ["x"], None]}}},
-        {"archive": {"A": {"newest": "soon", "promised": "many", "gaps": None}}},
-    ],
-)  # fmt: skip
-def test_a_last_word_that_cannot_be_read_breaks_nothing(details: dict[str, Any]) -> None:
-    show_archive(details)
+@pytest.mark.parametrize("about", [{}, {"newest": "soon"}, {"gaps": [("x", "y", 1)]}])
+def test_a_last_word_that_says_little_breaks_nothing(about: dict[str, Any]) -> None:
+    show_archive({"A": RoverStanding.model_validate(about)})
+    show_archive({})
 
 
 def test_what_was_set_aside_is_counted_by_grain_and_objects_as_the_last_sweep_found_them() -> None:
     def grown(kind: str, details: dict[str, Any]) -> dict[str, float]:
         before = {g: _value("mars_set_aside_total", grain=g) or 0 for g in ("photo", "sol", "feature", "object")}
-        show_set_aside(kind, details)
+        end = read_termination(json.dumps({"status": "success", "details": details}), kind)
+        assert end is not None
+        show_set_aside(kind, end.details)
         return {g: (_value("mars_set_aside_total", grain=g) or 0) - n for g, n in before.items() if
                 _value("mars_set_aside_total", grain=g) != n}  # fmt: skip
 

@@ -109,9 +109,16 @@ def test_a_status_patch_holds_only_what_changed_and_nulls_what_is_gone() -> None
     assert patch == {"photos": 4, "finishedAt": None}
 
 
+def test_fields_of_an_earlier_version_are_written_under_their_names_of_now() -> None:
+    old = {"done": "0-3", "failedBatches": "7"}
+    patch = status_patch(old, read_status({"status": old}))
+    assert (patch["completedIndexes"], patch["failedIndexes"]) == ("0-3", "7")
+    assert (patch["done"], patch["failedBatches"]) == (None, None)
+
+
 def test_a_damaged_status_is_read_as_far_as_it_goes() -> None:
-    status = read_status({"status": {"done": "0-3", "records": "nonsense", "phase": "Lost", "unknown": 1}})
-    assert (status.done, status.records, status.phase) == ("0-3", [], "Pending")
+    status = read_status({"status": {"completedIndexes": "0-3", "records": "nonsense", "phase": "Lost", "unknown": 1}})
+    assert (status.completed_indexes, status.records, status.phase) == ("0-3", [], "Pending")
 
 
 def test_health_tells_who_has_gone_quiet() -> None:
