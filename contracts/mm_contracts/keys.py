@@ -12,6 +12,8 @@ DOCS_PAGE: Final = "docs/index.html"
 """The page that describes the models: written by transform Jobs, read by its server, no data of the archive."""
 WORK_PREFIX: Final = "work/"
 """What Jobs keep for each other, pages of unfinished sols and manifests: no data of the archive, and without events."""
+COUNTS_PREFIX: Final = "work/counts/"
+"""What derived manifests have counted: the one thing under ``work/`` that is never old."""
 
 _STAMP = r"[0-9]{8}T[0-9]{6}Z(?:-[0-9a-z]+)?"
 _PHOTOS = re.compile(rf"photos/([a-z]+)/mars_rover_photos_batch_sol_([0-9]{{1,5}})_to_([0-9]{{1,5}})_({_STAMP})\.json")

@@ -43,6 +43,15 @@ class RejectedTask(Wire):
     message: str
 
 
+class ChargeNote(Wire):
+    """Why the source of a schedule is asked, where its rovers' promise has changed hands."""
+
+    preferred: bool
+    """Whether it is the first of its rovers' lists."""
+    reason: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,99}$")
+    message: str = Field(max_length=4000)
+
+
 class Schedule(Wire):
     """A usable schedule: valid tasks, and those that had to be left out."""
 
@@ -52,6 +61,7 @@ class Schedule(Wire):
     tasks: tuple[Task, ...]
     rejected: tuple[RejectedTask, ...]
     priority: int = 0
+    charge: ChargeNote | None = None
 
 
 class LoadedObject(Wire):
@@ -155,6 +165,7 @@ def parse_schedule(value: bytes | None) -> Schedule:
         tasks=tuple(tasks.values()),
         rejected=tuple(rejected),
         priority=header.priority,
+        charge=header.charge,
     )
 
 
@@ -166,6 +177,7 @@ class _ScheduleHeader(Wire):
     schedule_id: str | None = Field(default=None, min_length=1, max_length=200)
     source: str = ""
     priority: int = Field(default=0, ge=-1000, le=1000)
+    charge: ChargeNote | None = None
 
 
 def schedule_message(
@@ -176,6 +188,7 @@ def schedule_message(
     timestamp: str,
     source: str = "",
     priority: int = 0,
+    charge: ChargeNote | None = None,
 ) -> bytes:
     """Return the value of a schedule message: the earlier pipeline's form plus this product's optional fields."""
     sols = [task["sol"] for task in tasks if task.get("sol") is not None]
@@ -191,6 +204,7 @@ def schedule_message(
             "dataset": dataset,
             **({"source": source} if source else {}),
             **({"priority": priority} if priority else {}),
+            **({"charge": charge.model_dump()} if charge else {}),
         },
         separators=(",", ":"),
     ).encode()

@@ -63,6 +63,24 @@ class RoverStanding(Wire):
     """(status, reason, number of sols)."""
 
 
+class HandedOver(Wire):
+    """A rover's promise has gone from one source to another."""
+
+    id: int
+    """Of the row in the ledger of charges: the same hand-over is told by several runs."""
+    rover: str
+    source: str
+    former: str
+    reason: str
+    """SourceStale, SourceWell or NotConfigured."""
+    message: str
+
+    @property
+    def warning(self) -> bool:
+        """Whether somebody may want to look after the former source."""
+        return self.reason != "SourceWell"
+
+
 class TransformDetails(Details):
     """Of a dbt run."""
 
@@ -79,9 +97,10 @@ class TransformDetails(Details):
     """Ids of the schedules that it published, the first ten."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Time of each step."""
+    handed_over: tuple[HandedOver, ...] = ()
+    """Hand-overs of the last hour."""
     archive: dict[str, RoverStanding] = Field(default_factory=dict)
     """By rover."""
-    handed_over: list[str] = Field(default_factory=list)
     docs: str = ""
     failed: list[str] = Field(default_factory=list)
     """Models or tests that failed, the first twenty."""

@@ -189,8 +189,8 @@ class JobLine(ABC):
             known = self._store.job(job.name)
             if not self._ended_before(job, OLD_SECONDS):
                 self._report(job, (known.log_tail if known else None) or "")
-            if job.state == "failed" and not self._ended_before(job, EVENT_SECONDS):
-                await self._post(job)
+            if not self._ended_before(job, EVENT_SECONDS):
+                await self._tell(job)
             if job.kept_by:
                 log.info("deleting Job %s: its work has ended, but %s keeps its pod", job.name, job.kept_by)
                 self._remember(job)
@@ -235,7 +235,10 @@ class JobLine(ABC):
             extra={"trace_id": trace_id, "reason": str(why.reason)},
         )
 
-    async def _post(self, job: Job) -> None:
+    async def _tell(self, job: Job) -> None:
+        """Post the Events about an ended Job."""
+        if job.state != "failed":
+            return
         why = diagnose_failed(job)
         body = self._store.job_body(job.name)
         if body is not None:

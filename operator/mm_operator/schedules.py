@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mm_contracts.messages import MessageError, Schedule, parse_schedule
-from mm_contracts.plan import ANNOTATION_REJECTED, ANNOTATION_TRACE, LABEL_INSTANCE, plan_manifest
+from mm_contracts.plan import ANNOTATION_CHARGE, ANNOTATION_REJECTED, ANNOTATION_TRACE, LABEL_INSTANCE, plan_manifest
 from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.sources import Sources
 from pydantic import ValidationError
@@ -100,6 +100,8 @@ class Schedules:
         notes = {ANNOTATION_TRACE: message.trace_id or digest(name, length=32)}
         if schedule.rejected:
             notes[ANNOTATION_REJECTED] = str(len(schedule.rejected))
+        if schedule.charge:
+            notes[ANNOTATION_CHARGE] = schedule.charge.model_dump_json()
         return plan_manifest(
             name,
             self._settings.namespace,

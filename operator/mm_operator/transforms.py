@@ -16,7 +16,9 @@ from mm_operator.core.fold import Decision, Waiting, completed, decide_transform
 from mm_operator.core.jobs import build_transform_job, digest
 from mm_operator.core.observe import Job
 from mm_operator.core.offsets import Mark
+from mm_operator.core.progress import Notice
 from mm_operator.job_line import JobLine, Surroundings
+from mm_operator.notices import post_notice
 from mm_operator.topics import Message
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,15 @@ class Transforms(JobLine):
 
     def _remember(self, job: Job) -> None:
         self._deleted = job
+
+    async def _tell(self, job: Job) -> None:
+        await super()._tell(job)
+        # About what the release's Jobs belong to, and by the hand-over's own number: several runs tell of it.
+        for about in self._around.owners[:1]:
+            body = {"metadata": about, "apiVersion": about.get("apiVersion"), "kind": about.get("kind")}
+            for one in transform_details(job).handed_over:
+                text = f"{one.rover}: {one.source} is in charge in place of {one.former}: {one.message}"
+                await post_notice(self._kube, body, Notice(f"charge-{one.id}", one.reason, text, one.warning))
 
     def _decide(self, now: datetime, jobs: list[Job]) -> Decision:
         known = [*jobs, self._deleted] if self._deleted and all(j.name != self._deleted.name for j in jobs) else jobs

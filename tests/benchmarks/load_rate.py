@@ -28,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -35,7 +36,7 @@ from mm_contracts.batch import LoadSpec
 from mm_contracts.bronze import TABLES
 from mm_contracts.keys import PHOTOS
 from mm_jobs.common.log import Log
-from mm_jobs.common.s3 import Stored
+from mm_jobs.common.s3 import Listed, Stored
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.load.documents import GIVEN, read
 from mm_jobs.load.groups import grouped
@@ -76,10 +77,14 @@ class Folder:
         """Return an object's content and ETag."""
         return Stored((self.place / key).read_bytes(), self.etags[key], {})
 
-    def list(self) -> Iterator[tuple[str, str, int]]:
-        """Yield (key, ETag, size) of all objects."""
+    def list(self) -> Iterator[Listed]:
+        """Yield all objects."""
         for key, etag in self.etags.items():
-            yield key, etag, (self.place / key).stat().st_size
+            yield Listed(key, etag, (self.place / key).stat().st_size, datetime.now(UTC))
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        self.etags.pop(key, None)
 
 
 def fill(folder: Folder, objects: int | None, photos: int) -> int:
@@ -148,7 +153,7 @@ class Way:
 
 def statements(folder: Folder) -> Callable[[], None]:
     """Return what loads the documents, read and checked before, by the load Job's statements."""
-    loadables = [read(key, etag, folder.get(key).body) for key, etag, _ in folder.list()]
+    loadables = [read(key, etag, folder.get(key).body) for key, etag, _, _ in folder.list()]
 
     def run() -> None:
         with Client(query_tag="benchmark") as client:

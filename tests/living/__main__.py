@@ -10,12 +10,12 @@ import json
 import sys
 from datetime import datetime
 
-from mm_hack import places, release, tools
+from mm_hack import release, tools
 
 from tests.cluster.conftest import free_port
 from tests.cluster.system import opened
 from tests.living import run
-from tests.living.scenario import ACTIVE, Scenario, month, short
+from tests.living.scenario import ACTIVE, Scenario, month, week
 
 SPARE = {"spare": {"kind": "nasa-v1", "baseUrl": "http://mars-simulator:8000/nebulum/api/v1"}}
 ORDER = {rover: ["simulator", "spare"] for rover in ACTIVE}
@@ -28,7 +28,7 @@ def main() -> int:
         description="Let a month pass on Mars in minutes, with what can go wrong, and judge what the loop made of it.",
         epilog="The cluster must be up (./mars up) and hold this tree's image (./mars images).",
     )
-    parser.add_argument("--short", action="store_true", help="five sols instead of a month")
+    parser.add_argument("--week", action="store_true", help="six sols instead of a month")
     parser.add_argument("--sol-seconds", type=float, default=120.0, help="real seconds of a sol (default: 120)")
     parser.add_argument("--namespace", default="mars-living", help="where to install (default: mars-living)")
     parser.add_argument("--keep", action="store_true", help="leave the release installed")
@@ -36,11 +36,11 @@ def main() -> int:
     if not release.cluster_answers():
         print("living: the cluster does not answer: run ./mars up", file=sys.stderr)
         return 2
-    scenario = short() if options.short else month()
+    scenario = week() if options.week else month()
     try:
-        install(options.namespace, scenario)
-        with opened(release.kubectl(options.namespace), places.NODE, str(tools.paths().docker)) as system:
-            seen = run.follow(system, scenario, options.sol_seconds, say)
+        install(options.namespace, scenario, options.sol_seconds)
+        with opened(release.kubectl(options.namespace), str(tools.paths().docker)) as system:
+            seen = run.follow(system, scenario, say, sources=ORDER[ACTIVE[0]], sol_seconds=options.sol_seconds)
         found = run.verdict(seen, scenario, spare=True)
     finally:
         if not options.keep:
@@ -53,14 +53,15 @@ def main() -> int:
     return 1 if any(found.values()) else 0
 
 
-def install(namespace: str, scenario: Scenario) -> None:
+def install(namespace: str, scenario: Scenario, sol_seconds: float) -> None:
     """Install the small release with the scenario's clock, settings and room for its requests."""
     release.uninstall(namespace)
     release.make_namespace(namespace)
     settings = {"SIM_REQUEST_LOG": "50000", **scenario.environment}
     sets = [word for name, value in settings.items() for word in ("--set-string", f"simulator.env.{name}={value}")]
-    # Waits of an hour are a month here.
-    waits = ["--set", "planning.backoffMaxSeconds=60,planning.sourceStaleSeconds=60"]
+    # Waits of an hour are a month here; a source is stale after three manifests that did not come.
+    stale = 3 * sol_seconds / run.MANIFESTS_A_SOL
+    waits = ["--set", f"planning.backoffMaxSeconds={sol_seconds / 2:.0f},planning.sourceStaleSeconds={stale:.0f}"]
     more = ["--set-json", f"source.sources={json.dumps(SPARE)}", "--set-json", f"source.rovers={json.dumps(ORDER)}"]
     release.install(namespace, "tiny", ["--set", f"kafka.embedded.forwardPort={free_port()}", *waits, *more, *sets])
 

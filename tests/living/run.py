@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mm_contracts import topics
+from mm_contracts.messages import schedule_message
 from mm_simulator.core.timebase import SOL_SECONDS, format_instant, parse_instant
 
-from tests.cluster.archive import gaps
+from tests.cluster.archive import built, gaps
 from tests.cluster.system import System, wait_until
 from tests.living import judge
 from tests.living.scenario import ACTIVE, Scenario
@@ -20,8 +22,13 @@ select rover_name, sol, count(*) from silver.fact_photos where rover_name in ('P
 TWICE = "select image_id, count(*) from silver.fact_photos group by 1 having count(*) > 1"
 CHARGES = "select rover_name, source, reason from silver.source_charge order by since, charge_id"
 LOOKS_A_SOL = 40
-SETTLE_SOLS = 9.0
-"""How far the clock jumps at the end, so that the last and the late photos of every sol are there."""
+MANIFESTS_A_SOL = 4
+"""As often as the chart's schedule asks for manifests."""
+ROOM = 2.5
+"""Times that a sol is longer than what the loop took for the first photos: up to a quarter of a sol until a manifest is
+asked for, a run of dbt that may be under way, and the loop itself."""
+SHORTEST_SOL = 60.0
+"""Real seconds."""
 
 
 @dataclass
@@ -35,6 +42,9 @@ class Seen:
     duplicates: list[tuple[Any, ...]] = field(default_factory=list)
     charges: list[tuple[str, str, str]] = field(default_factory=list)
     end: float = 0.0
+    loop_seconds: float = 0.0
+    """Real seconds from the first request for manifests to the photos in the archive."""
+    sol_seconds: float = 0.0
 
 
 def counts(system: System, scenario: Scenario) -> dict[tuple[str, int], int]:
@@ -52,15 +62,19 @@ def sim_now(system: System) -> float:
     return parse_instant(system.simulator("GET", "/__sim/clock")["now"])
 
 
-def ask_for_manifests(system: System) -> None:
-    """What the chart's schedule does by the hour; simulated hours are seconds."""
-    system.kubectl("exec", "deploy/mars-operator", "--", "mars", "schedule", "--dataset", "manifests")
+def ask_for_manifests(system: System, sources: Sequence[str], turn: str) -> None:
+    """What the chart's schedule does four times a sol; simulated hours are seconds."""
+    for source in sources:
+        name = f"living-{turn}-{source or 'first'}"
+        rovers = [{"rover_name": rover} for rover in ACTIVE]
+        value = schedule_message("manifests", rovers, schedule_id=name, timestamp=turn, source=source)
+        system.publish(topics.SCHEDULING, value)
 
 
-def manifests_in_hand(system: System) -> bool:
-    """Whether a plan of manifests has not ended yet."""
+def photos_in_hand(system: System) -> bool:
+    """Whether a plan of photos has not ended yet."""
     return any(
-        plan["spec"].get("dataset") == "manifests"
+        plan["spec"].get("dataset", "photos") == "photos"
         and (plan.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")
         for plan in system.get("iplan")
     )
@@ -68,31 +82,57 @@ def manifests_in_hand(system: System) -> bool:
 
 def whole(system: System, scenario: Scenario, truth: judge.Truth) -> bool:
     """Whether the archive has all that can be had now, and no gap is left."""
-    return not judge.incomplete(counts(system, scenario), truth.counts(sim_now(system))) and not gaps(system)
+    return (
+        built(system)
+        and not judge.incomplete(counts(system, scenario), truth.counts(sim_now(system)))
+        and not gaps(system)
+    )
 
 
 def follow(
-    system: System, scenario: Scenario, sol_seconds: float, say: Callable[[str], None], patience: float = 900.0
+    system: System,
+    scenario: Scenario,
+    say: Callable[[str], None],
+    *,
+    sources: Sequence[str] = ("",),
+    sol_seconds: float | None = None,
+    patience: float = 900.0,
 ) -> Seen:
-    """Run a scenario with sols of ``sol_seconds`` real seconds, let it settle, and return what was seen.
+    """Run a scenario, let it settle, and return what was seen.
+
+    Args:
+        system: the installed release.
+        scenario: what happens.
+        say: takes lines about how far it is.
+        sources: names of those whose manifests are asked for; the empty one is each rover's first.
+        sol_seconds: real seconds of a sol; None takes what this machine can follow, by how long the first photos took.
+        patience: seconds for what there was before the start, and again for what is left at the end.
 
     Raises:
-        AssertionError: the archive was not whole ``patience`` seconds after the clock had stopped, or before its start.
+        AssertionError: the archive was not whole when ``patience`` was over.
     """
-    truth, seen = judge.Truth(scenario), Seen()
+    truth, seen, run = judge.Truth(scenario), Seen(), f"{time.time_ns():x}"
     system.simulator("POST", "/__sim/clock", {"now": format_instant(scenario.start), "rate": 0})
     system.simulator("POST", "/__sim/sols", scenario.sols)
-    ask_for_manifests(system)
-    wait_until(lambda: whole(system, scenario, truth), "all that there was before the start", patience, every=3)
+    ask_for_manifests(system, sources, f"{run}-0")
+    begun_at = time.monotonic()
+    wait_until(lambda: whole(system, scenario, truth), "all that there was before the start", patience, every=2)
+    seen.loop_seconds = time.monotonic() - begun_at
+    seen.sol_seconds = sol_seconds or max(SHORTEST_SOL, ROOM * seen.loop_seconds)
     begun = max((r["seq"] for r in system.simulator("GET", "/__sim/requests?limit=1")["requests"]), default=0)
     for fault in (*scenario.changes, *(trouble.request for trouble in scenario.troubles)):
         system.simulator("POST", "/__sim/faults", fault)
-    say(f"whole at {judge.told(scenario.start)}; the clock runs, a sol in {sol_seconds:.0f} s")
-    system.simulator("POST", "/__sim/clock", {"rate": SOL_SECONDS / sol_seconds})
-    last_word = 0.0
+    say(
+        f"whole at {judge.told(scenario.start)} after {seen.loop_seconds:.0f} s; "
+        f"the clock runs, a sol in {seen.sol_seconds:.0f} s"
+    )
+    system.simulator("POST", "/__sim/clock", {"rate": SOL_SECONDS / seen.sol_seconds})
+    last_word, asked = 0.0, 0
     while (now := sim_now(system)) < scenario.end:
-        if not manifests_in_hand(system):
-            ask_for_manifests(system)
+        turn = int((now - scenario.start) / SOL_SECONDS * MANIFESTS_A_SOL) + 1
+        if turn > asked:
+            ask_for_manifests(system, sources, f"{run}-{turn}")
+            asked = turn
         # The clock goes on while the archive answers: what it answers is held against the time of the question.
         seen.samples.append((now, counts(system, scenario)))
         if time.monotonic() - last_word > 30:
@@ -100,16 +140,21 @@ def follow(
             say(f"{judge.told(now)}: {sum(seen.samples[-1][1].values())} photos, {behind} sols behind the sources")
             last_word = time.monotonic()
         wait_until(lambda now=now: sim_now(system) > now + SOL_SECONDS / LOOKS_A_SOL, "the clock to go on", every=1)
-    seen.end = scenario.end + SETTLE_SOLS * SOL_SECONDS
+    seen.end = scenario.end + scenario.settle_sols * SOL_SECONDS
     system.simulator("POST", "/__sim/clock", {"now": format_instant(seen.end), "rate": 0})
     say(f"the clock stands at {judge.told(seen.end)}; the last photos are fetched")
+    asked_at = -float("inf")
 
     def settled() -> bool:
-        if not manifests_in_hand(system) and not whole(system, scenario, truth):
-            ask_for_manifests(system)
-        return whole(system, scenario, truth) and not system.active_jobs()
+        nonlocal asked, asked_at
+        if whole(system, scenario, truth):
+            return not photos_in_hand(system)
+        if time.monotonic() - asked_at > seen.sol_seconds / MANIFESTS_A_SOL:
+            asked, asked_at = asked + 1, time.monotonic()
+            ask_for_manifests(system, sources, f"{run}-{asked}")
+        return False
 
-    wait_until(settled, "all photos after the clock stopped", patience, every=5)
+    wait_until(settled, "all photos after the clock stopped", patience, every=3)
     seen.archived, seen.gaps, seen.duplicates = counts(system, scenario), gaps(system), system.sql(TWICE)
     seen.charges = [(str(rover), str(source), str(reason)) for rover, source, reason in system.sql(CHARGES)]
     answer = system.simulator("GET", f"/__sim/requests?after={begun}")
@@ -137,5 +182,6 @@ def summary(seen: Seen) -> str:
     turns = "; ".join(f"{rover}: {' > '.join(judge.sources_in_turn(seen.log, rover)) or 'none'}" for rover in ACTIVE)
     return (
         f"{sum(seen.archived.values())} photos, {len(seen.log)} requests, {len(photos)} of them for photos, "
-        f"{len(seen.samples)} looks at the archive; sources in turn: {turns}"
+        f"{len(seen.samples)} looks at the archive, a sol in {seen.sol_seconds:.0f} s and the loop in "
+        f"{seen.loop_seconds:.0f} s; sources in turn: {turns}"
     )

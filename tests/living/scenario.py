@@ -40,6 +40,8 @@ class Scenario:
     late_sols: int = 0
     late_hours: float = 200.0
     environment: dict[str, str] = field(default_factory=dict)
+    settle_sols: float = 9.0
+    """How far the clock jumps at the end, so that the last and the late photos of every sol are there."""
 
     @property
     def end(self) -> float:
@@ -65,12 +67,36 @@ def new_camera(rover: str, camera: str, sols: str, *flavours: str) -> list[dict[
     ]
 
 
+NEW_CAMERA = new_camera("Curiosity", "NAV_LEFT_B", "4783-4900", "nasa-v1", "nebulum")
+
+
 def short(first: str = "nasa-v1") -> Scenario:
-    """Five sols: an afternoon of refusals, a new camera, and a day without the first source."""
+    """A sol and a half of one source: photos come in parts, it refuses for a while, is away, and has a new camera."""
     return Scenario(
         name="short",
         start=parse_instant("2026-01-20T00:00:00Z"),
-        length=5.0,
+        length=1.5,
+        sols={"Perseverance": "1745-1800", "Curiosity": "4780-4900"},
+        troubles=(
+            trouble(
+                "two hours of 429", "2026-01-20T01:00:00Z", "2026-01-20T03:00:00Z", kind="rate_limit", flavour=first
+            ),
+            trouble(
+                "three hours without the source", "2026-01-20T04:00:00Z", "2026-01-20T07:00:00Z",
+                kind="status", status=503, body="heroku", flavour=first,
+            ),
+        ),
+        changes=NEW_CAMERA,
+        settle_sols=1.6,
+    )  # fmt: skip
+
+
+def week(first: str = "nasa-v1") -> Scenario:
+    """Six sols of two sources: an afternoon of refusals, a new camera, and a day without the first source."""
+    return Scenario(
+        name="week",
+        start=parse_instant("2026-01-20T00:00:00Z"),
+        length=6.0,
         sols={"Perseverance": "1745-1800", "Curiosity": "4780-4900"},
         troubles=(
             trouble(
@@ -81,7 +107,8 @@ def short(first: str = "nasa-v1") -> Scenario:
                 kind="status", status=503, body="heroku", flavour=first,
             ),
         ),
-        changes=new_camera("Curiosity", "NAV_LEFT_B", "4785-4900", "nasa-v1", "nebulum"),
+        changes=NEW_CAMERA,
+        settle_sols=1.6,
     )  # fmt: skip
 
 
@@ -98,10 +125,6 @@ def month(first: str = "nasa-v1", spare: bool = True) -> Scenario:
         trouble(
             "a manifest that shrinks", "2026-01-12T00:00:00Z", "2026-01-13T00:00:00Z",
             kind="stale_manifest", count=3, flavour=first,
-        ),
-        trouble(
-            "a map layer in another shape", "2026-01-15T00:00:00Z", "2026-01-16T00:00:00Z",
-            kind="layer_drift", shape="strings",
         ),
     ]  # fmt: skip
     if spare:

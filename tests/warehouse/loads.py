@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from mm_contracts.batch import LoadSpec, ObjectRef
@@ -14,7 +15,7 @@ from mm_contracts.messages import LoadedObject
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
-from mm_jobs.common.s3 import Stored
+from mm_jobs.common.s3 import Listed, Stored
 from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load.job import Load
 from mm_jobs.load.staging.internal import InternalStaging
@@ -73,6 +74,8 @@ class MemoryBucket:
     refused: set[str] = field(default_factory=set)
     """Keys of objects that are listed and cannot be read."""
     reads: list[str] = field(default_factory=list)
+    written: dict[str, datetime] = field(default_factory=dict)
+    """When objects were written, where it was not just now."""
 
     def put(self, key: str, document: Any) -> ObjectRef:
         """Store a document (or raw bytes) and return what an event would say of it."""
@@ -92,9 +95,12 @@ class MemoryBucket:
         stored = self.objects.get(key)
         return None if stored is None else stored.etag
 
-    def list(self) -> Iterator[tuple[str, str, int]]:
+    def list(self) -> Iterator[Listed]:
         for key, stored in sorted(self.objects.items()):
-            yield key, stored.etag, len(stored.body)
+            yield Listed(key, stored.etag, len(stored.body), self.written.get(key, datetime.now(UTC)))
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
 
 
 @dataclass

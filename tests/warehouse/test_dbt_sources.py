@@ -131,6 +131,18 @@ def test_hand_over_and_return_fetch_nothing_that_is_archived_and_lose_nothing(
     assert charge(begun + timedelta(hours=20)) == []
     assert charge(begun + timedelta(hours=25)) == [("first", "second", "SourceStale")]
     assert charge(begun + timedelta(hours=25)) == []
+    with Client(query_tag="test") as warehouse:
+        standing = charging.Charging(warehouse, ORDER, DAY, begun + timedelta(hours=25.5))
+        assert [(one["rover"], one["former"], one["source"]) for one in standing.recent()] == [
+            ("Curiosity", "first", "second")
+        ]
+        note = standing.note("second", {"Curiosity", "Spirit"})
+        assert note is not None
+        assert (note.preferred, note.reason) == (False, "SourceStale")
+        assert "25 hours old" in note.message
+        assert standing.note("first", {"Curiosity"}) is None
+        assert standing.note("second", {"Spirit"}) is None
+        assert charging.Charging(warehouse, ORDER, DAY, begun + timedelta(hours=27)).recent() == []
     dbt("run")
     told = dbt.rows("select ROVER_NAME, SOURCE, FORMER_SOURCE, REASON, MESSAGE from SILVER.SOURCE_CHARGE")
     assert [row[:4] for row in told] == [("Curiosity", "second", "first", "SourceStale")]

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -260,6 +260,19 @@ def test_a_sweep_removes_what_killed_loads_left_in_the_stage(
         left = [row[0] for row in warehouse.run("list @BRONZE.LOAD_FILES")]
         warehouse.run("remove @BRONZE.LOAD_FILES")
     assert sorted(left) == ["load_files/load-0-living/raw_photo_response.ndjson", "load_files/notes/mine.csv"]
+
+
+def test_a_sweep_removes_work_that_nobody_comes_back_for(bucket: MemoryBucket, topic: Topic, log: Log) -> None:
+    old, fresh = (f"work/parts/{key_of('Spirit', sol, sol)}" for sol in (1, 2))
+    for key in (old, fresh):
+        bucket.put(key, {"sols": {}})
+    bucket.written[old] = datetime.now(UTC) - timedelta(days=30)
+    load(bucket, topic, log, bucket.put(key_of("Spirit", 3, 3), photos_document("Spirit", 3, 3)))
+    assert old in bucket.objects, "only a sweep sees all that there is"
+    load(bucket, topic, log)
+    assert old not in bucket.objects
+    assert fresh in bucket.objects
+    assert topic.keys() == [key_of("Spirit", 3, 3)]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mm_contracts.keys import BUCKET
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 _BUCKET_WAIT: "Final[WaiterConfigTypeDef]" = {"Delay": 1, "MaxAttempts": 60}
 """Seconds between looks, and looks."""
+
+
+class Listed(NamedTuple):
+    """An object as the bucket lists it: key, ETag without quotes, bytes, and when it was last written (with a zone)."""
+
+    key: str
+    etag: str
+    size: int
+    written_at: datetime
 
 
 class Stored(NamedTuple):
@@ -98,8 +108,8 @@ class Bucket:
                 raise
         return None  # unreachable, as above
 
-    def list(self) -> Iterator[tuple[str, str, int]]:
-        """Yield (key, ETag, size) of all objects in key order. Raises JobError.
+    def list(self) -> Iterator[Listed]:
+        """Yield all objects in key order. Raises JobError.
 
         A bucket that is not there yet is waited for: the first sweep of a new installation may run before it is made.
         """
@@ -107,7 +117,7 @@ class Bucket:
             self._s3().get_waiter("bucket_exists").wait(Bucket=self.name, WaiterConfig=_BUCKET_WAIT)
             for page in self._s3().get_paginator("list_objects_v2").paginate(Bucket=self.name):
                 for entry in page.get("Contents", []):
-                    yield entry["Key"], entry["ETag"].strip('"'), entry["Size"]
+                    yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
 
     def _s3(self) -> "S3Client":
         if self._client is None:

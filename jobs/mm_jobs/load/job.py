@@ -20,6 +20,7 @@ from mm_jobs.load.asides import FIELD, Aside, Asides, Problem
 from mm_jobs.load.documents import Loadable, key_problem, naive_utc
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry, Ledger
+from mm_jobs.load.leftovers import leftovers
 from mm_jobs.load.reading import Reader, Store
 from mm_jobs.load.staging.base import Changed, Staging
 from mm_jobs.load.writing import ROWS_PER_OBJECT, Group, Unstaged, stage, write
@@ -56,6 +57,7 @@ class Load:
         self._doubtful: list[tuple[Loadable, JobError]] = []
         self._failed_in_turn = 0
         self._changed: set[str] = set()
+        self._leftovers: list[str] = []
         self._counts = {
             "skipped": 0,
             "set_aside": 0,
@@ -130,6 +132,12 @@ class Load:
         except (DataError, JobError) as error:
             # What lies there takes room and does no harm: no reason to call a sweep failed that loaded all it missed.
             self._log.warning("staged.not_removed", message=str(error))
+        try:
+            for key in self._leftovers:
+                self._store.delete(key)
+                self._log.info("work.removed", key=key)
+        except JobError as error:
+            self._log.warning("work.not_removed", message=str(error))
 
     def _objects(self) -> list[ObjectRef]:
         if not self._spec.sweep:
@@ -137,10 +145,12 @@ class Load:
         else:
             # The page that describes the models and what Jobs keep for each other lie in the bucket too: they are
             # nothing to load and nothing to warn of.
+            listed = list(self._store.list())
+            self._leftovers = leftovers(listed, datetime.now(UTC))
             found = [
-                ObjectRef(key=key, etag=etag)
-                for key, etag, _ in self._store.list()
-                if key != DOCS_PAGE and not key.startswith(WORK_PREFIX)
+                ObjectRef(key=one.key, etag=one.etag)
+                for one in listed
+                if one.key != DOCS_PAGE and not one.key.startswith(WORK_PREFIX)
             ]
         ours = [item for item in found if key_problem(item.key) is None]
         if len(ours) < len(found):

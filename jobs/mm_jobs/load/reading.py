@@ -10,7 +10,7 @@ from mm_contracts.reasons import Reason
 
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
-from mm_jobs.common.s3 import Stored
+from mm_jobs.common.s3 import Listed, Stored
 from mm_jobs.load.asides import FIELD, Problem
 from mm_jobs.load.documents import Loadable, NotOurs, read
 from mm_jobs.load.ledger import Entry
@@ -30,8 +30,11 @@ class Store(Protocol):
     def etag(self, key: str) -> str | None:
         """Return an object's ETag without reading it, or None; raises JobError."""
 
-    def list(self) -> Iterator[tuple[str, str, int]]:
-        """Yield (key, ETag, size) of all objects."""
+    def list(self) -> Iterator[Listed]:
+        """Yield all objects."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there; raises JobError."""
 
 
 class Reader:

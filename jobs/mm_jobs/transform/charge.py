@@ -19,10 +19,15 @@ Manifests = Mapping[str, Sequence[datetime]]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Who is in charge of a rover's promise, and since when."""
+    """Who is in charge of a rover's promise, since when, and why."""
 
     source: str
     since: datetime
+    former: str = ""
+    reason: str = ""
+    message: str = ""
+    id: int = 0
+    """Of its row in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Decide who is in charge, write it down, and ask for the manifests that a hand-over needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from mm_contracts.bronze import CHARGES, SCHEDULES, TABLES
 from mm_contracts.keys import MANIFESTS
-from mm_contracts.messages import schedule_message
+from mm_contracts.messages import ChargeNote, schedule_message
+from mm_contracts.terminations import HandedOver
 from mm_contracts.topics import SCHEDULING
 
 from mm_jobs.common.ending import rfc3339
@@ -17,13 +18,15 @@ from mm_jobs.load.documents import naive_utc
 from mm_jobs.transform.charge import Charge, HandOver, hand_over, next_look, to_ask
 
 STALE_AFTER: Final = timedelta(days=1)
+TOLD_FOR: Final = timedelta(hours=1)
+"""A hand-over is told by every run for so long: the one that decided it may have ended without a word."""
 _MANIFESTS: Final = f"""
 select ROVER_NAME, SOURCE, INGESTION_DATE from {TABLES[MANIFESTS].qualified}
 qualify row_number() over (partition by ROVER_NAME, SOURCE order by INGESTION_DATE desc) <= 3
 order by INGESTION_DATE desc
 """
 _CHARGES: Final = f"""
-select ROVER_NAME, SOURCE, SINCE, CHARGE_ID from {CHARGES}
+select ROVER_NAME, SOURCE, SINCE, FORMER_SOURCE, REASON, MESSAGE, CHARGE_ID from {CHARGES}
 qualify row_number() over (partition by ROVER_NAME order by SINCE desc, CHARGE_ID desc) = 1
 """
 
@@ -53,8 +56,10 @@ class Charging:
             self._manifests.setdefault(str(rover), {}).setdefault(str(source), []).append(at)
         self._charges: dict[str, Charge] = {}
         self._last_id = 0
-        for rover, source, since, number in warehouse.run(_CHARGES):
-            self._charges[str(rover)] = Charge(str(source), since)
+        for rover, source, since, former, reason, message, number in warehouse.run(_CHARGES):
+            self._charges[str(rover)] = Charge(
+                str(source), since, str(former or ""), str(reason or ""), str(message or ""), int(number)
+            )
             self._last_id = max(self._last_id, int(number))
 
     def hand_over(self, log: Log) -> list[HandOver]:
@@ -71,7 +76,9 @@ class Charging:
                 "values (?, ?, ?, ?, ?, ?, ?)",
                 (self._last_id, rover, change.source, change.former, str(self._now), change.reason, change.message),
             )
-            self._charges[rover] = Charge(change.source, self._now)
+            self._charges[rover] = Charge(
+                change.source, self._now, change.former, change.reason, change.message, self._last_id
+            )
             log.warning(
                 "charge.handed_over",
                 rover=rover,
@@ -82,6 +89,34 @@ class Charging:
             )
             found.append(change)
         return found
+
+    def recent(self) -> list[dict[str, Any]]:
+        """Return the hand-overs of the last hour, as ``TransformDetails`` has them."""
+        return [
+            HandedOver(
+                id=charge.id,
+                rover=rover,
+                source=charge.source,
+                former=charge.former,
+                reason=charge.reason,
+                message=charge.message[:200],
+            ).model_dump()
+            for rover, charge in sorted(self._charges.items())
+            if self._now - charge.since < TOLD_FOR
+        ]
+
+    def note(self, source: str, rovers: Collection[str]) -> ChargeNote | None:
+        """Return why a source is asked for some rovers, or None where their promise has never changed hands."""
+        charges = {
+            rover: charge
+            for rover, charge in sorted(self._charges.items())
+            if rover in rovers and charge.source == source
+        }
+        if not charges:
+            return None
+        preferred = all(self._order.get(rover, (source,))[0] == source for rover in charges)
+        message = "; ".join(f"{rover}: {charge.message}" for rover, charge in charges.items())
+        return ChargeNote(preferred=preferred, reason=next(iter(charges.values())).reason, message=message[:1000])
 
     def ask(self, trace_id: str, log: Log) -> datetime | None:
         """Schedule the manifests that are needed, each at most once in a quarter of the time that makes a source stale.

@@ -137,10 +137,9 @@ class Run:
         """Decide who is in charge, before it is seen what has to be built: another promise makes other tables."""
         if self._order:
             self._charging = Charging(self._warehouse, self._order, self._stale_after)
-            if handed := self._charging.hand_over(self._log):
-                self._details["handed_over"] = [
-                    f"{one.rover}: {one.former} -> {one.source} ({one.reason})" for one in handed
-                ]
+            self._charging.hand_over(self._log)
+            if recent := self._charging.recent():
+                self._details["handed_over"] = recent
 
     def _require_whole_bronze(self) -> None:
         # Built on a table that was lost, silver would let go of all its photos, and each would be asked for again.
@@ -198,7 +197,12 @@ class Run:
     def _plan(self) -> None:
         with self._clock.step("plan"):
             summary, schedule_ids = schedule_gaps(
-                self._warehouse, places(self._spec.covered), self._budget_of, self._spec.trace_id, self._log
+                self._warehouse,
+                places(self._spec.covered),
+                self._budget_of,
+                self._spec.trace_id,
+                self._log,
+                self._charging.note if self._charging else None,
             )
             look_at = self._charging.ask(self._spec.trace_id, self._log) if self._charging else None
         self._details |= _told(summary, schedule_ids, look_at)

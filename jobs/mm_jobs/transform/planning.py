@@ -8,7 +8,7 @@ from typing import Final
 from mm_contracts.batch import CoveredSols
 from mm_contracts.bronze import SCHEDULES
 from mm_contracts.keys import PHOTOS
-from mm_contracts.messages import schedule_message
+from mm_contracts.messages import ChargeNote, schedule_message
 from mm_contracts.sols import parse_sols
 from mm_contracts.topics import SCHEDULING
 
@@ -75,8 +75,17 @@ def schedule_gaps(
     budget_of: Callable[[str], Budget],
     trace_id: str,
     log: Log,
+    note_of: Callable[[str, Collection[str]], ChargeNote | None] | None = None,
 ) -> tuple[Summary, list[str]]:
     """Publish and record schedules of all gaps that are due and that no live plan has in hand.
+
+    Args:
+        warehouse: with silver's tables.
+        covered: (source, rover, sol) of what live plans have in hand.
+        budget_of: how much goes into one schedule of a source.
+        trace_id: of the run.
+        log: gets a line per schedule.
+        note_of: why a source is asked for some rovers, where their promise has changed hands.
 
     Returns:
         The state of the gaps after that, and the ids of the published schedules: none where nothing is due.
@@ -97,6 +106,7 @@ def schedule_gaps(
             timestamp=rfc3339(now),
             source=schedule.source,
             priority=schedule.priority,
+            charge=note_of(schedule.source, {gap.rover for gap in schedule.gaps}) if note_of else None,
         )
         publish(SCHEDULING, [(schedule.schedule_id, value)], trace_id)
         _record(warehouse, schedule, naive_utc(now))

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mm_contracts.plan import ANNOTATION_REJECTED, ANNOTATION_RETRY, ANNOTATION_TRACE, PlanSpec, PlanStatus
+from mm_contracts.messages import ChargeNote
+from mm_contracts.plan import (
+    ANNOTATION_CHARGE,
+    ANNOTATION_REJECTED,
+    ANNOTATION_RETRY,
+    ANNOTATION_TRACE,
+    PlanSpec,
+    PlanStatus,
+)
 from mm_contracts.sources import Sources
 from pydantic import ValidationError
 
@@ -29,6 +37,8 @@ class Plan:
     trace_id: str = ""
     rejected_tasks: int = 0
     retry_token: str = ""
+    charge: ChargeNote | None = None
+    """Why its source is asked, where the promise of its rovers has changed hands."""
 
     @property
     def accepted(self) -> bool:
@@ -71,7 +81,15 @@ def read_plan(body: Mapping[str, Any], status: PlanStatus, sources: Sources) -> 
         trace_id=notes.get(ANNOTATION_TRACE) or status.trace_id or digest(metadata["uid"], length=32),
         rejected_tasks=int(rejected) if rejected.isascii() and rejected.isdigit() else 0,
         retry_token=notes.get(ANNOTATION_RETRY, ""),
+        charge=_charge(notes.get(ANNOTATION_CHARGE)),
     )
+
+
+def _charge(text: str | None) -> ChargeNote | None:
+    try:
+        return ChargeNote.model_validate_json(text) if text else None
+    except ValidationError:
+        return None  # somebody's own annotation: it only tells, and decides nothing
 
 
 def status_patch(old: Mapping[str, Any], new: PlanStatus) -> dict[str, Any]:

@@ -123,6 +123,9 @@ def plan_status(
         wanted.append(("RateLimited", "True", "RateLimited", limited[0].message or "The source limits requests."))
     elif any(c.type == "RateLimited" for c in plan.status.conditions):
         wanted.append(("RateLimited", "False", "Allowed", "The source allows requests."))
+    if plan.charge:
+        first = "True" if plan.charge.preferred else "False"
+        wanted.append(("PreferredSource", first, plan.charge.reason, plan.charge.message))
     total, done = len(progress.batches), len(progress.done)
     old = plan.status
     ended = phase.name in TERMINAL

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mm_contracts.messages import (
     MAX_TASKS,
+    ChargeNote,
     MessageError,
     parse_load_complete,
     parse_object_events,
@@ -46,6 +47,15 @@ def test_our_own_schedule_is_read_back() -> None:
     (task,) = schedule.tasks
     assert (task.photos, task.reason, schedule.schedule_id, schedule.source) == (9, "MISSING_SOL", "abc", "live")
     assert set(OLD_FORM) <= set(json.loads(value))
+
+
+def test_why_a_source_is_asked_is_read_back() -> None:
+    note = ChargeNote(preferred=False, reason="SourceStale", message="Spirit: the newest manifest is 30 hours old")
+    value = schedule_message(
+        "photos", [{"rover_name": "Spirit", "sol": 3}], schedule_id="s", timestamp="t", charge=note
+    )
+    assert parse_schedule(value).charge == note
+    assert parse_schedule(encode(OLD_FORM)).charge is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from mm_contracts.messages import LoadedObject
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
-from mm_jobs.common.s3 import Stored
+from mm_jobs.common.s3 import Listed, Stored
 from mm_jobs.common.warehouse import DataError, Warehouse
 from mm_jobs.load.documents import GIVEN
 from mm_jobs.load.groups import MOST_OBJECTS
@@ -48,8 +49,12 @@ class Bucket:
         etag = self.etags.get(key)
         return None if etag is None else Stored(json.dumps(DOCUMENT).encode(), etag, {})
 
-    def list(self) -> Iterator[tuple[str, str, int]]:
-        return iter([(key, etag, 1) for key, etag in self.etags.items() if etag is not None])
+    def list(self) -> Iterator[Listed]:
+        now = datetime.now(UTC)
+        return iter([Listed(key, etag, 1, now) for key, etag in self.etags.items() if etag is not None])
+
+    def delete(self, key: str) -> None:
+        self.etags.pop(key, None)
 
 
 class Account(Recorder):

@@ -1,7 +1,7 @@
 """What is loaded, what is skipped, what is refused: the load's decisions without a warehouse."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +11,12 @@ from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, Photo
 from mm_contracts.messages import LoadedObject, parse_load_complete
 from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
+from mm_jobs.common.s3 import Listed
 from mm_jobs.load.announcing import failure_event, success_events
 from mm_jobs.load.documents import NotOurs, read
 from mm_jobs.load.groups import grouped, wanted
 from mm_jobs.load.ledger import Entry
+from mm_jobs.load.leftovers import leftovers
 from mm_jobs.load.staging.internal import copy_statement
 
 KEY = "photos/curiosity/mars_rover_photos_batch_sol_1_to_2_20260102T030405Z.json"
@@ -250,3 +252,19 @@ def test_events_are_of_the_contracts_form_and_small_enough() -> None:
 
 def test_a_load_spec_needs_no_objects_to_sweep() -> None:
     assert LoadSpec.model_validate_json('{"load_id":"l","sweep":true,"trace_id":"t"}').objects == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "days", "goes"),
+    [
+        ("work/parts/" + KEY, 15, True),
+        ("work/parts/" + KEY, 13, False),
+        ("work/answers/nasa/0123.json", 15, True),
+        ("work/answers/nasa/0123.p.asking", 15, True),
+        ("work/counts/m20/perseverance.json", 4000, False),  # thousands of requests to count again
+        (KEY, 4000, False),
+        ("docs/index.html", 4000, False),
+    ],
+)
+def test_work_that_nobody_comes_back_for_goes_and_nothing_else(key: str, days: int, goes: bool) -> None:
+    assert leftovers([Listed(key, "e", 1, NOW - timedelta(days=days))], NOW) == ([key] if goes else [])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mm_contracts.messages import ChargeNote
 from mm_contracts.plan import PlanSpec, PlanStatus
 from mm_contracts.sols import format_sols, parse_sols
 from mm_contracts.terminations import Termination
@@ -175,6 +176,14 @@ def test_a_source_s_own_retry_time_is_honoured_and_a_rate_limit_uses_up_no_retry
     assert after.next_moment is not None
     assert after.next_moment >= NOW + timedelta(seconds=300)
     assert next(c.status for c in after.status.conditions if c.type == "RateLimited") == "True"
+
+
+@pytest.mark.parametrize(("preferred", "reason"), [(False, "SourceStale"), (True, "SourceWell")])
+def test_a_plan_of_a_promise_that_changed_hands_says_why_its_source_is_asked(preferred: bool, reason: str) -> None:
+    note = ChargeNote(preferred=preferred, reason=reason, message="Curiosity: the newest manifest is 30 hours old")
+    found = {c.type: c for c in step(replace(plan(), charge=note), []).status.conditions}["PreferredSource"]
+    assert (found.status, found.reason, found.message) == (str(preferred), reason, note.message)
+    assert "PreferredSource" not in {c.type for c in step(plan(), []).status.conditions}
 
 
 @pytest.mark.parametrize(("code", "reason"), [(64, "BadArguments"), (69, "SourceGone")])

@@ -10,6 +10,7 @@ from factories import NOW, settings
 from fake_api import FakeKube
 from mm_operator import schedules as module
 from mm_operator.core.offsets import Mark
+from mm_operator.core.plan_view import read_plan, read_status
 from mm_operator.kube import ApiError
 from mm_operator.schedules import Schedules
 from mm_operator.store import Store
@@ -53,9 +54,9 @@ class World:
     def note_done(self, mark: Mark) -> None:
         self.done.append(mark.offset)
 
-    async def publish(self, offset: int, priority: int) -> None:
+    async def publish(self, offset: int, priority: int, **more: Any) -> None:
         schedule = {"ingestion_schedule": {"tasks": [{"rover_name": "Spirit", "sol": offset}]}, "priority": priority}
-        value = json.dumps(schedule).encode()
+        value = json.dumps(schedule | more).encode()
         await self.schedules.handle(Message(Mark("ingestion-scheduling", 0, offset), None, value))
 
 
@@ -112,5 +113,21 @@ def test_a_created_plan_is_known_at_once_and_bears_its_release() -> None:
         await world.publish(1, 0)
         (plan,) = world.store.plans()
         assert plan["metadata"]["labels"]["app.kubernetes.io/instance"] == "mars"
+
+    asyncio.run(story())
+
+
+def test_a_plan_keeps_why_its_source_is_asked_and_reads_it_from_nobody_s_own_annotation() -> None:
+    async def story() -> None:
+        world = World()
+        await world.publish(1, 0, charge={"preferred": False, "reason": "SourceStale", "message": "30 hours old"})
+        await world.publish(2, 0)
+        told, plain = sorted(world.store.plans(), key=lambda body: "charge" not in str(body["metadata"]))
+        found = read_plan(told, read_status(told), SOURCES).charge
+        assert found is not None
+        assert (found.preferred, found.reason, found.message) == (False, "SourceStale", "30 hours old")
+        assert read_plan(plain, read_status(plain), SOURCES).charge is None
+        told["metadata"]["annotations"]["martian-moments.io/charge"] = "by hand"
+        assert read_plan(told, read_status(told), SOURCES).charge is None
 
     asyncio.run(story())

@@ -4,7 +4,7 @@ import pytest
 from mm_contracts.batch import CoveredSols
 from mm_operator import metrics
 from mm_operator.metrics import JOBS_ENDED
-from work_world import Clock, World, key, run, s3, settle, tick
+from work_world import OWNER, Clock, World, key, run, s3, settle, tick
 
 pytestmark = pytest.mark.usefixtures("work_clock")
 
@@ -151,5 +151,26 @@ def test_a_run_whose_test_failed_is_told_by_name_and_not_made_again() -> None:
         assert counted._value.get() == before + 1
         world.loaded.commit()
         assert world.loaded.committed == 1
+
+    run(story())
+
+
+def test_a_hand_over_is_one_event_however_many_runs_tell_of_it() -> None:
+    async def story() -> None:
+        world = World()
+        stale = {"id": 1, "rover": "Curiosity", "source": "spare", "former": "first", "reason": "SourceStale",
+                 "message": "the newest manifest of source first is 30 hours old"}  # fmt: skip
+        well = stale | {"id": 2, "source": "first", "former": "spare", "reason": "SourceWell", "message": "2 manifests"}
+        for number, told in enumerate(([], [stale], [stale], [stale, well]), 1):
+            world.handed_over = told
+            world.bucket.add(key(number))
+            world.events.publish(s3(key(number)))
+            await settle(world)
+        assert len(world.runs) == 4
+        events = [e for e in world.kube.kind("events").values() if e["involvedObject"]["name"] == OWNER["name"]]
+        assert [(e["type"], e["reason"], e["message"]) for e in events] == [
+            ("Warning", "SourceStale", f"Curiosity: spare is in charge in place of first: {stale['message']}"),
+            ("Normal", "SourceWell", "Curiosity: first is in charge in place of spare: 2 manifests"),
+        ]
 
     run(story())

@@ -27,6 +27,10 @@ OPTIONS = {
 }
 
 
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "mars-operator-owner", "uid": "owner-1"}
+"""What the Jobs belong to."""
+
+
 class Clock(datetime):
     """The time of all parts, set by the test."""
 
@@ -101,6 +105,7 @@ class World:
         self.busy = False
         self.covered: tuple[CoveredSols, ...] = ()
         self.held = 0
+        self.handed_over: list[dict[str, Any]] = []
         self.restart()
 
     def restart(self) -> None:
@@ -110,7 +115,7 @@ class World:
 
         def around(done: Any) -> Surroundings:
             kube, letters = cast(Any, self.kube), cast(Any, self.letters)
-            return Surroundings(kube, self.store, self.settings, [], letters, done, lambda: self.busy, Health())
+            return Surroundings(kube, self.store, self.settings, [OWNER], letters, done, lambda: self.busy, Health())
 
         self.loads = Loads(around(self.events.done), lambda: None)
         self.transforms = Transforms(around(self.loaded.done), lambda: self.covered)
@@ -141,7 +146,7 @@ class World:
             if code == 0:
                 self.built |= self.warehouse
             self.runs.append(run)
-            details = {"gaps_held": self.held, "seconds": {"loop": 1.5}}
+            details = {"gaps_held": self.held, "seconds": {"loop": 1.5}, "handed_over": self.handed_over}
             self.kube.end_job(name, code, reason="TransformError" if code else None, details=details)
             return
         spec = LoadSpec.model_validate_json(self.spec(job, "MM_LOAD"))
