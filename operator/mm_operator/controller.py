@@ -15,7 +15,8 @@ from mm_contracts.sources import Sources
 from mm_operator import metrics
 from mm_operator.core.batches import Refusal
 from mm_operator.core.diagnose import diagnose_failed
-from mm_operator.core.engine import Decision, Engine
+from mm_operator.core.engine import Engine
+from mm_operator.core.entry import Decision
 from mm_operator.core.jobs import build_ingest_job, ingest_job_name
 from mm_operator.core.observe import Job
 from mm_operator.core.plan_view import Plan, status_patch

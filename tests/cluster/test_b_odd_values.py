@@ -28,17 +28,22 @@ TWICE, HALF, SHORT, BIG = 60, 61, 62, 10
 """Curiosity's sols that are listed twice, have half a character, and come in short pages; and one of many pages."""
 
 
-def document(sol: int, **change: Any) -> dict[str, Any]:
+def document(number: int, **change: Any) -> dict[str, Any]:
     """Return an object as an ingest Job writes it, of a sol of Spirit that nobody has, with one thing changed."""
     outcome = {
-        "sol": sol, "attempt": 1, "status": "complete", "reason": None, "message": "", "promised_photos": 1,
+        "sol": number, "attempt": 1, "status": "complete", "reason": None, "message": "", "promised_photos": 1,
         "promised_cameras": ["FHAZ"], "received_photos": 1, "received_cameras": ["FHAZ"],
         "requested_at": "2025-01-01T00:00:00Z", "earlier": [],
     }  # fmt: skip
-    photo = {"id": 990_000 + sol, "sol": sol, "camera": {"id": 20, "name": "FHAZ"}, "img_src": f"http://x/{sol}.jpg"}
+    photo = {
+        "id": 990_000 + number,
+        "sol": number,
+        "camera": {"id": 20, "name": "FHAZ"},
+        "img_src": f"http://x/{number}.jpg",
+    }
     return {
         "filename": "f.json", "rover_name": "Spirit", "source": "simulator", "plan": "copied", "batch": 0, "attempt": 1,
-        "trace_id": "0" * 31 + "1", "ingestion_date": "2025-01-01T00:00:00Z", "sol_start": sol, "sol_end": sol,
+        "trace_id": "0" * 31 + "1", "ingestion_date": "2025-01-01T00:00:00Z", "sol_start": number, "sol_end": number,
         "photo_count": 1, "sols": [outcome | change], "photos": [photo],
     }  # fmt: skip
 

@@ -5,74 +5,22 @@ one that is made anew from the same cluster decides the same. Slots are counted 
 that cannot be worked out keeps nobody else from starting.
 """
 
-import heapq
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from mm_contracts.batch import CoveredSols
-from mm_contracts.keys import PHOTOS
-from mm_contracts.plan import DroppedSols, parse_duration
+from mm_contracts.plan import parse_duration
 from mm_contracts.sources import Sources
 
+from mm_operator.core.alarms import Alarms
 from mm_operator.core.batches import Refusal, logs_wanted
-from mm_operator.core.coverage import Claims, Holding, covered_sols, done_sols, settle_dropped, waits_for
-from mm_operator.core.decide import Assessment, Outcome, assess, count_progress, decide, held_slots, invalid
-from mm_operator.core.indexes import Indexes
+from mm_operator.core.decide import Assessment, assess, count_progress, decide, held_slots, invalid
+from mm_operator.core.entry import Body, Decision, Entry
 from mm_operator.core.observe import Job, settle
-from mm_operator.core.plan_view import TERMINAL, Plan, generation, read_plan, read_status, sentence
+from mm_operator.core.plan_view import Plan, generation, read_status
 from mm_operator.core.settings import OperatorSettings
+from mm_operator.core.sharing import Sharing
 from mm_operator.core.slots import Slots
-from mm_operator.core.split import Batch, split
-
-Body = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to be done about one plan: look things up, then store the status, then act, then tell."""
-
-    name: str
-    body: Body
-    """The plan as it was looked at: its status may be stored on that version only."""
-    outcome: Outcome
-    plan: Plan | None = None
-    """None where it cannot be read; then it is Invalid."""
-    changed: bool = False
-    """Whether the status differs from the stored one."""
-    pods_of: tuple[str, ...] = ()
-    """Ended Jobs whose pods must be asked for."""
-    logs_of: tuple[tuple[str, str], ...] = ()
-    """(Job, pod) of failed Jobs whose last lines are wanted."""
-    ends_of: tuple[str, ...] = ()
-    """Plans that are not known any more and whose end must be looked up."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the plan has come to its end."""
-        return self.outcome.status.phase in TERMINAL
-
-
-@dataclass
-class _Entry:
-    """A live plan: the stored version, read once, and what was derived from it."""
-
-    body: Body
-    plan: Plan | None = None
-    problem: str = ""
-    batches: tuple[Batch, ...] = ()
-    split_by: tuple[DroppedSols, ...] | None = None
-    holding: Holding | None = None
-    dropped: list[DroppedSols] = field(default_factory=list)
-    waits: set[str] = field(default_factory=set)
-    refusals: dict[str, Refusal] = field(default_factory=dict)
-    failed: Indexes = field(default_factory=Indexes)
-    applying: bool = False
-    again: bool = False
-    errors: int = 0
-    not_before: datetime | None = None
-    moment: datetime | None = None
 
 
 @dataclass
@@ -94,15 +42,11 @@ class Engine:
     def __init__(self, settings: OperatorSettings, sources: Sources) -> None:
         self._sources = sources
         self._stuck_after = float(parse_duration(settings.stuck_after))
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._jobs: dict[str, dict[str, Job]] = {}
         self._dirty: dict[str, None] = {}
-        self._fresh: set[str] = set()
-        self._claims = Claims()
-        self._dependents: dict[str, set[str]] = {}
-        self._fetched: dict[str, dict[str, frozenset[int]]] = {}
-        self._moments: list[tuple[datetime, str]] = []
-        self._covered: tuple[CoveredSols, ...] | None = None
+        self._sharing = Sharing(self._entries, self._touch)
+        self._alarms = Alarms()
         self.slots = Slots(settings.max_concurrent_jobs)
 
     # What is known
@@ -114,30 +58,22 @@ class Engine:
             self.drop_plan(name)
             return
         entry = self._entries.get(name)
-        if entry is not None and entry.body["metadata"]["uid"] != body["metadata"]["uid"]:
+        if entry is not None and entry.uid != body["metadata"]["uid"]:
             self.drop_plan(name)
             entry = None
         if entry is None:
-            entry = self._entries[name] = _Entry(body)
-            self._fresh.add(name)
-            self._fetched.pop(name, None)
-        self._read(entry, body)
+            entry = self._entries[name] = Entry(body)
+            self._sharing.begins(name)
+        if entry.read(body, self._sources):
+            self._sharing.changed(entry)
         self._touch(name)
 
     def drop_plan(self, name: str) -> None:
         """Forget a plan that is deleted or has ended; what it had in hand is anybody's."""
         entry = self._entries.pop(name, None)
-        self._fresh.discard(name)
         if entry is None:
             return
-        self._covered = None
-        if self._dependents.get(name):
-            done = Indexes.parse(entry.plan.status.completed_indexes, len(entry.batches)) if entry.plan else Indexes()
-            self._fetched[name] = done_sols(entry.batches, done)
-            self._touch(*self._dependents[name])
-        if entry.holding is not None:
-            self._touch(*self._claims.drop(entry.holding))
-        self._depend(name, entry.waits, set())
+        self._sharing.ends(name, entry)
         self.slots.drop(name)
         self._touch(name)
 
@@ -161,14 +97,10 @@ class Engine:
         """Say what became of a plan that is not live: its last state, or None where there is none any more."""
         fetched: dict[str, frozenset[int]] = {}
         if body is not None and name not in self._entries:
-            entry = _Entry(body)
-            self._read(entry, body)
-            if entry.plan is not None:
-                fetched = done_sols(
-                    entry.batches, Indexes.parse(entry.plan.status.completed_indexes, len(entry.batches))
-                )
-        self._fetched[name] = fetched
-        self._touch(*self._dependents.get(name, ()))
+            entry = Entry(body)
+            entry.read(body, self._sources)
+            fetched = entry.fetched()
+        self._sharing.tell_end(name, fetched)
 
     def refuse(self, plan: str, job: str, refusal: Refusal) -> None:
         """Say that the API refused to create a Job."""
@@ -207,13 +139,7 @@ class Engine:
     @property
     def next_moment(self) -> datetime | None:
         """The earliest moment at which time alone changes something."""
-        while self._moments:
-            moment, name = self._moments[0]
-            entry = self._entries.get(name)
-            if (entry.moment if entry else None) == moment or (entry is None and name in self._jobs):
-                return moment
-            heapq.heappop(self._moments)
-        return None
+        return self._alarms.next
 
     @property
     def pending(self) -> bool:
@@ -226,19 +152,13 @@ class Engine:
 
     def covered(self) -> tuple[CoveredSols, ...]:
         """Return the sols of photos that live plans have in hand."""
-        if self._covered is None:
-            self._covered = covered_sols(
-                (entry.plan.sources, entry.batches, entry.failed)
-                for entry in self._entries.values()
-                if entry.plan and entry.plan.spec.dataset == PHOTOS and entry.plan.accepted
-            )
-        return self._covered
+        return self._sharing.covered()
 
     def run(self, now: datetime) -> PassResult:
         """Decide about every plan that something has changed for, and about those that get a slot for it."""
         result = PassResult()
-        self._ring(now)
-        self._claim_what_runs()
+        self._touch(*self._alarms.ring(now))
+        self._sharing.claim_what_runs(self._age)
         assessed: dict[str, tuple[Assessment, tuple[Job, ...]]] = {}
         while self._dirty:
             for name in sorted(self._dirty, key=self._age):
@@ -269,77 +189,12 @@ class Engine:
         if entry is None:
             return (False, "", name)
         fixed = entry.plan is not None and entry.plan.accepted
-        return (not fixed, entry.body["metadata"].get("creationTimestamp") or "", name)
+        return (not fixed, entry.created_at, name)
 
     def _touch(self, *names: str) -> None:
         for name in names:
             if name:
                 self._dirty[name] = None
-
-    def _ring(self, now: datetime) -> None:
-        while self._moments and self._moments[0][0] <= now:
-            moment, name = heapq.heappop(self._moments)
-            entry = self._entries.get(name)
-            if entry is None or entry.moment == moment:
-                self._touch(name)
-
-    def _set_moment(self, name: str, moment: datetime | None) -> None:
-        entry = self._entries.get(name)
-        if entry is not None:
-            if entry.moment == moment:
-                return
-            entry.moment = moment
-        if moment is not None:
-            heapq.heappush(self._moments, (moment, name))
-
-    def _read(self, entry: _Entry, body: Body) -> None:
-        entry.body = body
-        status = read_status(body)
-        try:
-            entry.plan = read_plan(body, status, self._sources)
-            self._resplit(entry, list(status.dropped))
-            entry.problem = ""
-        except ValueError as error:
-            entry.plan, entry.problem = None, sentence(error)
-            return
-        failed = Indexes.parse(status.failed_indexes, len(entry.batches))
-        if failed != entry.failed or not entry.holding:
-            self._covered = None
-        entry.failed = failed
-
-    def _resplit(self, entry: _Entry, dropped: list[DroppedSols]) -> None:
-        """Work out the batches, once for each list of what was dropped. Raises TooManyBatchesError."""
-        entry.dropped = dropped
-        assert entry.plan is not None
-        key = tuple(dropped)
-        if entry.split_by == key:
-            return
-        batches = split(entry.plan.spec, dropped)
-        if entry.holding is not None:
-            if batches[: len(entry.batches)] == entry.batches:
-                entry.holding.batches = batches
-            else:
-                self._touch(*self._claims.drop(entry.holding))
-                entry.holding = None
-        entry.batches, entry.split_by = batches, key
-        self._covered = None
-
-    def _claim_what_runs(self) -> None:
-        """Let plans that are new here hold what their Jobs fetch, before any of them claims what it only waits for."""
-        for name in sorted(self._fresh, key=self._age):
-            entry = self._entries[name]
-            if entry.plan is None or not entry.plan.accepted:
-                continue
-            active = [r.batch for r in entry.plan.status.records if r.state == "Active"]
-            known = range(len(entry.batches))
-            self._claims.sync(self._hold(entry), Indexes.of(index for index in active if index in known))
-        self._fresh.clear()
-
-    def _hold(self, entry: _Entry) -> Holding:
-        if entry.holding is None:
-            assert entry.plan is not None
-            entry.holding = Holding(entry.plan.name, entry.plan.sources, entry.plan.spec.dataset, entry.batches)
-        return entry.holding
 
     def _settled(self, name: str, uid: str, now: datetime) -> tuple[list[Job], list[Job], datetime | None]:
         """Return the plan's Jobs, those of an earlier plan of its name, and when time alone changes one of them."""
@@ -365,19 +220,18 @@ class Engine:
         entry = self._entries[name]
         pause = self.failed(name, now)
         self._dirty.pop(name, None)
-        self._set_moment(name, now + timedelta(seconds=pause))
+        self._alarms.set(name, now + timedelta(seconds=pause))
         self._count_slots(name, entry, now)
 
-    def _count_slots(self, name: str, entry: _Entry, now: datetime) -> None:
+    def _count_slots(self, name: str, entry: Entry, now: datetime) -> None:
         """Count what a plan holds from its Jobs and stored records alone. It wants nothing for now."""
-        metadata = entry.body["metadata"]
-        mine, _, _ = self._settled(name, metadata["uid"], now)
+        mine, _, _ = self._settled(name, entry.uid, now)
         if entry.plan is not None:
             active = (r for r in entry.plan.status.records if r.state == "Active")
             held = held_slots(entry.plan.spec, active, mine)
         else:
             held = sum(job.state == "active" and not job.suspended for job in mine)
-        self.slots.set(name, 0, metadata.get("creationTimestamp") or "", held, 0)
+        self.slots.set(name, 0, entry.created_at, held, 0)
 
     def _count_strangers(self, name: str, strangers: list[Job]) -> None:
         """Jobs whose plan is gone hold a slot until they have ended, too."""
@@ -390,11 +244,10 @@ class Engine:
 
     def _assess(self, name: str, now: datetime, result: PassResult) -> tuple[Assessment, tuple[Job, ...]] | None:
         entry = self._entries.get(name)
-        uid = str(entry.body["metadata"]["uid"]) if entry else ""
-        jobs, strangers, moment = self._settled(name, uid, now)
+        jobs, strangers, moment = self._settled(name, entry.uid if entry else "", now)
         self._count_strangers(name, strangers)
         if entry is None:
-            self._set_moment(name, moment)
+            self._alarms.set(name, moment)
             return None
         if entry.applying:
             entry.again = True
@@ -402,7 +255,7 @@ class Engine:
         entry.again = False
         if entry.not_before is not None and entry.not_before > now:
             self._count_slots(name, entry, now)
-            self._set_moment(name, entry.not_before)
+            self._alarms.set(name, entry.not_before)
             return None
         if entry.plan is None:
             entry.applying = True
@@ -413,47 +266,16 @@ class Engine:
             return None
         plan = entry.plan
         if not plan.accepted:
-            self._accept(entry)
-        self._take_back(entry)
+            self._sharing.accept(entry)
+        self._sharing.take_back(entry)
         active = {r.job for r in plan.status.records if r.state == "Active"}
         entry.refusals = {job: why for job, why in entry.refusals.items() if job in active}
         progress = count_progress(plan, entry.batches, jobs, now, self._stuck_after, entry.refusals)
-        self._touch(*self._claims.sync(self._hold(entry), progress.open) - {name})
-        found = assess(plan, progress, jobs, self._hold(entry).blocked, now)
+        self._sharing.hold(name, entry, progress.open)
+        found = assess(plan, progress, jobs, entry.hold().blocked, now)
         self.slots.set(name, plan.spec.priority, plan.created_at, found.held, found.wanted)
-        self._set_moment(name, moment)
+        self._alarms.set(name, moment)
         return found, tuple(jobs)
-
-    def _accept(self, entry: _Entry) -> None:
-        """Leave out of a new plan what others have in hand. Raises TooManyBatchesError."""
-        self._resplit(entry, [])
-        dropped = self._claims.find_dropped(self._hold(entry))
-        if dropped:
-            self._touch(*self._claims.drop(self._hold(entry)))
-            self._resplit(entry, dropped)
-
-    def _take_back(self, entry: _Entry) -> None:
-        """Take back what plans that have ended had in hand of this one's sols, and did not fetch."""
-        assert entry.plan is not None
-        dropped = entry.dropped
-        for other in waits_for(dropped):
-            if other not in self._entries and other in self._fetched:
-                dropped = settle_dropped(dropped, other, self._fetched[other])
-        self._resplit(entry, dropped)
-        others = waits_for(dropped)
-        self._depend(entry.plan.name, entry.waits, others)
-        entry.waits = others
-
-    def _depend(self, name: str, before: set[str], others: set[str]) -> None:
-        """Note whose ends a plan waits for, and forget what nobody asks for any more."""
-        for other in before - others:
-            names = self._dependents.get(other, set())
-            names.discard(name)
-            if not names:
-                self._dependents.pop(other, None)
-                self._fetched.pop(other, None)
-        for other in others - before:
-            self._dependents.setdefault(other, set()).add(name)
 
     def _decide(
         self, name: str, found: Assessment, jobs: tuple[Job, ...], granted: int, now: datetime
@@ -463,8 +285,8 @@ class Engine:
         assert plan is not None
         outcome = decide(plan, found, granted, entry.dropped, self._stuck_after, now)
         self.slots.set(name, plan.spec.priority, plan.created_at, found.held + granted, found.wanted - granted)
-        times = [t for t in (outcome.next_moment, entry.moment) if t is not None and t > now]
-        self._set_moment(name, min(times, default=None))
+        times = [t for t in (outcome.next_moment, self._alarms.get(name)) if t is not None and t > now]
+        self._alarms.set(name, min(times, default=None))
         decision = Decision(
             name,
             entry.body,
@@ -473,9 +295,7 @@ class Engine:
             changed=outcome.status != plan.status,
             pods_of=tuple(j.name for j in jobs if j.state != "active" and not j.told and self._open(j, found)),
             logs_of=tuple(logs_wanted(found.progress, jobs)),
-            ends_of=tuple(
-                other for other in waits_for(entry.dropped) if other not in self._entries and other not in self._fetched
-            ),
+            ends_of=self._sharing.unknown_ends(entry),
         )
         lookups = decision.pods_of or decision.logs_of or decision.ends_of
         return decision if decision.changed or outcome.actions or lookups or decision.ended else None

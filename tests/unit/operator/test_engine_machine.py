@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from mm_operator.core.batches import Refusal
-from mm_operator.core.engine import Decision
+from mm_operator.core.entry import Decision
 from mm_operator.core.observe import Pod
 from mm_operator.core.progress import CreateJob
 
