@@ -48,6 +48,8 @@ class LoadDetails(Details):
     """Set aside for the first time; None where it does not say."""
     still_set_aside: Count | None = None
     """Set aside before, and still."""
+    mended: int = 0
+    """Loaded, but for fields that not every reader takes."""
 
 
 class RoverStanding(Wire):

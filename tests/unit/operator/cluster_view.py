@@ -11,13 +11,9 @@ from typing import Any
 from factories import NOW, seconds, settings
 from mm_contracts.plan import PlanSpec, plan_manifest
 from mm_contracts.sources import Sources
-<<<<<<< HEAD
 from mm_contracts.terminations import Termination
-from mm_operator.core.engine import Decision, Engine
-=======
 from mm_operator.core.engine import Engine
 from mm_operator.core.entry import Decision
->>>>>>> fdcdaa2 (Split the engine by what changes it: the pass, one plan's entry, who has which sols, and when time rings)
 from mm_operator.core.jobs import ingest_job_name
 from mm_operator.core.observe import Job, Pod
 from mm_operator.core.plan_view import read_status, status_patch
