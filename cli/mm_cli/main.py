@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Final, NoReturn
 
-from mm_cli import docs, letters, schedule, selftest, setup, sql, status, trace, warehouse
+from mm_cli import backup, docs, letters, schedule, selftest, setup, sql, status, trace, warehouse
 from mm_cli.errors import USAGE, CliError
 
 _EPILOG: Final = """
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for part in (schedule, status, sql, trace, letters, warehouse, docs, setup, selftest):
+    for part in (schedule, status, sql, trace, letters, warehouse, docs, setup, selftest, backup):
         part.add_parser(commands)
     return parser
 

@@ -15,6 +15,9 @@ BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
 CHARGES: Final = f"{SCHEMA}.CHARGE_LEDGER"
 TEST_RESULTS: Final = f"{SCHEMA}.TEST_RESULTS"
 
+KEPT_LEDGERS: Final = ("SCHEDULE_LEDGER", "CHARGE_LEDGER")
+"""Tables that can be found again nowhere: a backup has them beside the bucket's objects."""
+
 LOST: Final = "''"
 """The ETag, as SQL, of a ledger entry whose rows went away with their table: no object has it, so that the next sweep
 loads the object again. Until one has, bronze is known to be incomplete."""

@@ -8,6 +8,8 @@ PHOTOS: Final = "photos"
 COORDINATES: Final = "coordinates"
 MANIFESTS: Final = "manifests"
 DATASETS: Final = (PHOTOS, COORDINATES, MANIFESTS)
+BACKED_UP: Final = (f"{PHOTOS}/", f"{COORDINATES}/", "images/", f"{MANIFESTS}/")
+"""Prefixes of what a backup has, in the order of its return: promises last, or they would be gaps till then."""
 DOCS_PAGE: Final = "docs/index.html"
 """The page that describes the models: written by transform Jobs, read by its server, no data of the archive."""
 WORK_PREFIX: Final = "work/"

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from mm_hack.forward import config_values, forwarding, port_forward, secret_values
 from mm_hack.places import RELEASE
@@ -16,6 +17,8 @@ from mm_hack.venv import ensure_project
 DOCS_PORT = 8000
 DASHBOARD_PORT = 8000
 WAREHOUSE_COMMANDS = frozenset({"sql", "status", "trace", "warehouse"})
+BUCKET_COMMANDS = frozenset({"backup", "restore"})
+"""What needs the bucket beside the warehouse, and files of this machine."""
 
 
 @contextmanager
@@ -32,8 +35,25 @@ def archive_command(kubectl: Sequence[str], arguments: Sequence[str]) -> Iterato
         yield command, {**environment, "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(port)}
 
 
+@contextmanager
+def bucket_environment(kubectl: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the variables by which the release's bucket is reached from here, while its port-forward lasts."""
+    settings = config_values(kubectl, f"{RELEASE}-env")
+    environment = {name: value for name, value in settings.items() if name.startswith(("S3_", "AWS_"))}
+    host = urlsplit(settings.get("S3_ENDPOINT_URL", "")).hostname
+    if host != f"{RELEASE}-minio":  # a store outside: its address is good here too, and its keys are the caller's own
+        yield environment
+        return
+    environment |= secret_values(kubectl, host)
+    with port_forward(kubectl, f"svc/{host}", urlsplit(settings["S3_ENDPOINT_URL"]).port or 80) as port:
+        yield {**environment, "S3_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+
+
 def run_command(kubectl: Sequence[str], arguments: Sequence[str]) -> int:
     """Run ``mars`` with these arguments against the cluster and return its exit code."""
+    if arguments and arguments[0] in BUCKET_COMMANDS:
+        with archive_command(kubectl, arguments) as (command, environment), bucket_environment(kubectl) as more:
+            return subprocess.run(command, env={**environment, **more}).returncode
     if arguments and arguments[0] in WAREHOUSE_COMMANDS:
         with archive_command(kubectl, arguments) as (command, environment):
             return subprocess.run(command, env=environment).returncode

@@ -21,6 +21,8 @@ ARCHIVE_COMMANDS = {
     "dlq": "look at dead letters",
     "replay": "publish dead letters again",
     "warehouse": "check or set up the warehouse",
+    "backup": "copy the archive to a folder or another bucket",
+    "restore": "bring a backup back",
 }
 """Commands of the product's own ``mars`` command line, handed on with their arguments."""
 

@@ -140,6 +140,10 @@ class System:
         with self._connection.cursor() as cursor:
             return list(cursor.execute(statement).fetchall())
 
+    def forget_connection(self) -> None:
+        """Log in anew with the next statement: the warehouse is another one."""
+        self._connection = None
+
     # -- Kafka
 
     @property

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from mm_cli import main
+from mm_cli.backup import add_rows, ledger_rows
+from mm_cli.warehouse_session import session
 from mm_contracts.connections import warehouse_arguments
 from mm_jobs.common.log import Log
 
@@ -105,3 +107,22 @@ def test_the_connector_takes_every_argument_that_is_given() -> None:
             assert name in DEFAULT_CONFIGURATION or name == "password"
             kinds: Any = DEFAULT_CONFIGURATION.get(name, (None, str))[1]
             assert isinstance(value, kinds)
+
+
+def test_ledgers_go_to_a_backup_and_come_back_once() -> None:
+    columns = "SCHEDULE_ID, DATASET, ROVER_NAME, SOL, ATTEMPT, REASON, SCHEDULED_AT, SOURCE"
+    with session(30) as warehouse:
+        main.run(["warehouse", "init"])
+        warehouse.rows(
+            f"insert into BRONZE.SCHEDULE_LEDGER ({columns}) select 'gap-1', 'photos', 'Spirit', 1, 2, null, "
+            "'2026-01-02 03:04:05.678'::timestamp_ntz, 'it''s'"
+        )
+        before = ledger_rows(warehouse, "SCHEDULE_LEDGER")
+        assert json.loads(before[-1])["SCHEDULED_AT"] == "2026-01-02T03:04:05.678000"
+        assert add_rows(warehouse, "SCHEDULE_LEDGER", before) == 0
+        warehouse.rows("drop table BRONZE.SCHEDULE_LEDGER")
+        assert ledger_rows(warehouse, "SCHEDULE_LEDGER") == []
+        assert add_rows(warehouse, "SCHEDULE_LEDGER", before) == len(before)
+        assert ledger_rows(warehouse, "SCHEDULE_LEDGER") == before
+        (row,) = warehouse.rows("select SOL + 1, SCHEDULED_AT < '2026-01-03' from BRONZE.SCHEDULE_LEDGER")
+        assert row == (2, True)
