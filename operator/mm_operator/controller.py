@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -72,6 +73,10 @@ class Controller:
             for state in totals:
                 totals[state] += getattr(plan.status.batches, state)
         return totals
+
+    def plan_counts(self) -> dict[tuple[str, str], int]:
+        """Return the live plans by (phase, reason). Safe from any thread."""
+        return dict(Counter((str(p.status.phase), str(p.status.reason or "")) for p in self._engine.plans()))
 
     def changed(self, kind: Kind, name: str, gone: bool) -> None:
         """Take up what the store says has changed: a plan or an ingest Job."""
@@ -259,7 +264,7 @@ class Controller:
             raise ApiError(0, "Conflict", f"Job {name} of a deleted plan of this name is still going")
         self._store.put("jobs", body)
         if fresh:
-            metrics.JOBS_STARTED.labels("ingest").inc()
+            metrics.job_made("ingest", plan.name)
             extra = {"plan": plan.name, "trace_id": plan.trace_id}
             log.info("started Job %s: %s %s", name, batch.rover, batch.sols, extra=extra)
 

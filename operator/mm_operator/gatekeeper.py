@@ -125,6 +125,14 @@ class Gatekeeper:
             self._save_now.set()
         return web.Response(status=204)
 
+    def show(self, now: float) -> None:
+        """Show each source's budget, and until when it is closed. ``now``: Unix seconds. For the gate's own thread."""
+        for name, gate in self._gates.items():
+            metrics.SOURCE_REQUESTS.labels(name, "used").set(gate.used(now))
+            if (limit := self._limits[name].per_hour) is not None:
+                metrics.SOURCE_REQUESTS.labels(name, "limit").set(limit)
+            metrics.SOURCE_CLOSED.labels(name).set(gate.closed_until if gate.closed_until > now else 0)
+
     async def load(self) -> None:
         """Take up what an earlier process saved. Raises ApiError."""
         try:

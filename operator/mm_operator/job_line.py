@@ -163,7 +163,7 @@ class JobLine(ABC):
         self._store.put("jobs", found)
         name = found["metadata"]["name"]
         if fresh:
-            metrics.JOBS_STARTED.labels(found["metadata"]["labels"][LABEL_KIND]).inc()
+            metrics.job_made(found["metadata"]["labels"][LABEL_KIND])
             log.info("started Job %s: %s", name, why, extra={"trace_id": trace_id})
         job = self._store.job(name)
         if job is None:

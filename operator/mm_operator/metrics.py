@@ -144,6 +144,67 @@ OBJECTS_ASIDE: Final = Gauge(
 )
 
 
+PLANS: Final = Gauge("mars_plans", "Live plans, by phase and reason.", ["phase", "reason"], registry=REGISTRY)
+OLDEST_WAIT: Final = Gauge(
+    "mars_queued_plans_oldest_timestamp_seconds",
+    "When the oldest of the plans that wait for a slot and hold none was created, Unix time; 0 where none waits.",
+    registry=REGISTRY,
+)
+TO_JOB_SECONDS: Final = Histogram(
+    "mars_schedule_to_job_seconds",
+    "From a schedule that was taken from Kafka to the first Job of its plan, by the operator's own clock. A plan that "
+    "waits for a slot, or needs no Job, is not counted before it has one.",
+    registry=REGISTRY,
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
+)
+SOURCE_REQUESTS: Final = Gauge(
+    "mars_source_requests",
+    "Requests to a source within the last hour (used), and how many it allows (limit, where it has one).",
+    ["source", "state"],
+    registry=REGISTRY,
+)
+SOURCE_CLOSED: Final = Gauge(
+    "mars_source_closed_until_timestamp_seconds",
+    "Until when a source is closed for all Jobs, Unix time; 0 where it is open.",
+    ["source"],
+    registry=REGISTRY,
+)
+_MOST_ASKED: Final = 10_000
+_asked: dict[str, float] = {}
+
+
+def plan_asked(name: str, since: float) -> None:
+    """Note that a schedule has become a plan.
+
+    Args:
+        name: the plan's.
+        since: when the schedule was taken in, of ``time.monotonic``.
+    """
+    _asked[name] = since
+    if len(_asked) > _MOST_ASKED:
+        del _asked[next(iter(_asked))]
+
+
+def job_made(kind: str, plan: str = "") -> None:
+    """Count a Job that was created; the first one of a plan that was asked for tells how long that took.
+
+    Args:
+        kind: ingest, load, sweep or transform.
+        plan: the plan of an ingest Job.
+    """
+    JOBS_STARTED.labels(kind).inc()
+    since = _asked.pop(plan, None)
+    if since is not None:
+        TO_JOB_SECONDS.observe(time.monotonic() - since)
+
+
+def show_plans(counts: Mapping[tuple[str, str], int]) -> None:
+    """Show the live plans, by (phase, reason)."""
+    PLANS.clear()
+    for (phase, reason), count in counts.items():
+        PLANS.labels(phase, reason).set(count)
+
+
 def expect_topic(topic: str) -> None:
     """Make the series of a topic, from 0 on, for the same reason."""
     KAFKA_UP.labels(topic).set(0)

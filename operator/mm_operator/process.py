@@ -19,6 +19,7 @@ from mm_operator.controller import Controller
 from mm_operator.core.jobs import owner_reference
 from mm_operator.core.progress import Notice
 from mm_operator.core.settings import OperatorSettings
+from mm_operator.core.times import parse_time
 from mm_operator.deadletters import DeadLetters
 from mm_operator.gatekeeper import Gatekeeper
 from mm_operator.handlers import Watches
@@ -247,8 +248,12 @@ class Operator:
             metrics.OBJECTS.labels(kind).set(size)
         for state, count in self._controller.batch_counts().items():
             metrics.BATCHES.labels(state).set(count)
+        metrics.show_plans(self._controller.plan_counts())
+        self._gate.show(time.time())
         queue = self._controller.queue()
         metrics.QUEUED.set(len(queue["queue"]))
+        since = [moment.timestamp() for place in queue["queue"] if (moment := parse_time(place["created_at"]))]
+        metrics.OLDEST_WAIT.set(min(since, default=0))
         metrics.SLOTS.labels("held").set(queue["held"])
         metrics.SLOTS.labels("limit").set(queue["limit"])
 

@@ -147,6 +147,8 @@ class Schedules:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 30.0)
         # Not waited for on the watch: its first Job starts from here.
+        if fresh:
+            metrics.plan_asked(name, message.taken)
         self._store.put("plans", made)
         metrics.MESSAGES.labels(message.mark.topic, "plan" if fresh else "known").inc()
         log.info(

@@ -42,7 +42,7 @@ MOST_OUTSTANDING_BYTES: Final = 32 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Message:
-    """A message as it came. ``unreadable`` says why where its parts could not be had."""
+    """A message as it came. ``unreadable`` says why where its parts could not be had; ``taken`` is monotonic time."""
 
     mark: Mark
     key: bytes | None
@@ -50,6 +50,7 @@ class Message:
     headers: tuple[tuple[str, bytes | None], ...] = ()
     trace_id: str | None = field(default=None)
     unreadable: str = ""
+    taken: float = field(default_factory=time.monotonic, compare=False)
 
 
 def message_of(raw: Any) -> Message:

@@ -22,6 +22,7 @@ from mm_operator.core.times import format_time
 from mm_operator.gatekeeper import Gatekeeper
 from mm_operator.health import Health
 from mm_operator.janitor import Janitor
+from mm_operator.metrics import REGISTRY
 from mm_operator.store import Store
 from mm_operator.web import WebThread, serve
 
@@ -31,6 +32,10 @@ SOURCES = Sources.model_validate(
         "sources": {"s": {"baseUrl": "http://s/v1"}, "slow": {"baseUrl": "http://x/v1", "requestsPerHour": 2}},
     }
 )
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
 
 
 def kube() -> Any:
@@ -57,6 +62,11 @@ def test_the_gate_and_the_probes_over_http() -> None:
             async with client.post(permit_path("moon")) as answer:
                 assert answer.status == 404
                 assert "use one of s, slow" in await answer.text()
+            gate.show(time.time())
+            assert value("mars_source_requests", source="s", state="used") == 1
+            assert value("mars_source_requests", source="slow", state="limit") == 2
+            assert (value("mars_source_closed_until_timestamp_seconds", source="s") or 0) > time.time()
+            assert value("mars_source_closed_until_timestamp_seconds", source="slow") == 0
             statuses = []
             for _ in range(3):
                 async with client.post(permit_path("slow")) as answer:

@@ -1,6 +1,7 @@
 """What the metrics show, and that their names keep to Prometheus' conventions."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,15 @@ from mm_contracts.reasons import DeadLetterReason, Reason
 from mm_contracts.terminations import RoverStanding, read_termination
 from mm_contracts.topics import TOPICS
 from mm_operator import metrics
-from mm_operator.metrics import REGISTRY, expect_topic, job_ended, show_archive, show_set_aside
+from mm_operator.metrics import (
+    REGISTRY,
+    expect_topic,
+    job_ended,
+    job_made,
+    show_archive,
+    show_plans,
+    show_set_aside,
+)
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -36,6 +45,28 @@ def test_the_archive_is_shown_as_the_run_tells_it() -> None:
     show_archive({"Curiosity": RoverStanding.model_validate({**about, "gaps": []})})
     assert _value("mars_archive_gaps", rover="Curiosity", status="MISSING_SOL", reason="RateLimited") is None
     assert _value("mars_archive_gaps", rover="Curiosity", status="", reason="") == 0
+
+
+def test_the_first_job_of_a_plan_that_was_asked_for_tells_how_long_that_took() -> None:
+    def count() -> float:
+        return _value("mars_schedule_to_job_seconds_count") or 0
+
+    before, total = count(), _value("mars_schedule_to_job_seconds_sum") or 0
+    metrics.plan_asked("asked", time.monotonic() - 7)
+    job_made("ingest", "by-hand")
+    job_made("load")
+    assert count() == before
+    job_made("ingest", "asked")
+    job_made("ingest", "asked")
+    assert count() == before + 1
+    assert (_value("mars_schedule_to_job_seconds_sum") or 0) - total >= 7
+
+
+def test_live_plans_are_shown_by_phase_and_reason_and_those_that_ended_no_more() -> None:
+    show_plans({("Running", ""): 2, ("Queued", "NoSlot"): 1})
+    assert _value("mars_plans", phase="Running", reason="") == 2
+    show_plans({("Running", ""): 1})
+    assert _value("mars_plans", phase="Queued", reason="NoSlot") is None
 
 
 @pytest.mark.parametrize("about", [{}, {"newest": "soon"}, {"gaps": [("x", "y", 1)]}])
