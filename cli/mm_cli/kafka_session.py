@@ -3,30 +3,17 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mm_contracts.connections import SettingsError, kafka_names, kafka_settings
 from mm_contracts.kafka_errors import Cause, cause_of, sentence, weightier
+from mm_contracts.letters import Message, Outgoing
 from mm_contracts.topics import AS_IT_CAME, Names
 
 from mm_cli.errors import USAGE, CliError
 
 _READING = "mars-cli"
 """Consumer group of commands that only read: Kafka wants one, nothing is committed under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it lies in a topic."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes]
-    timestamp_ms: int
 
 
 class Session:
@@ -59,7 +46,7 @@ def names() -> Names:
         raise CliError(str(error), USAGE) from None
 
 
-def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, bytes]]], timeout: float) -> None:
+def publish(messages: Sequence[Outgoing], timeout: float) -> None:
     """Publish (topic of Kafka, key, value, headers); return once all are acknowledged, or raise CliError in time."""
     from confluent_kafka import KafkaException, Producer
 
@@ -91,13 +78,12 @@ def publish(messages: Sequence[tuple[str, bytes | None, bytes | None, dict[str, 
         raise CliError(f"could not publish: {session.why(why, topic)}")
 
 
-def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
+def read_all(topic: str, timeout: float) -> Iterator[Message]:
     """Yield the messages of a topic up to its present end, partition after partition.
 
     Args:
         topic: its name in Kafka.
         timeout: seconds for which Kafka may be silent.
-        group: begin after what ``mark_done`` noted under this name; empty begins at the beginning.
 
     Raises:
         CliError: Kafka does not answer or lacks the topic.
@@ -105,7 +91,7 @@ def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     session = Session()
-    group_id = group or names().group(_READING)
+    group_id = names().group(_READING)
     consumer = None
     try:
         consumer = Consumer(session.client() | {"group.id": group_id, "enable.auto.commit": False})
@@ -115,9 +101,8 @@ def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
             raise CliError(session.why(cause_of(missing), topic), USAGE)
         for partition in sorted(known.partitions):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout)
-            done = consumer.committed([TopicPartition(topic, partition)], timeout=timeout)[0].offset if group else 0
-            if max(low, done) < high:
-                consumer.assign([TopicPartition(topic, partition, max(low, done))])
+            if low < high:
+                consumer.assign([TopicPartition(topic, partition, low)])
                 yield from _until(consumer, high, timeout, session, group_id)
     except KafkaException as error:
         # The client says by itself why; it is heard while it is asked for messages.
@@ -127,25 +112,6 @@ def read_all(topic: str, timeout: float, group: str = "") -> Iterator[Message]:
     finally:
         if consumer is not None:
             consumer.close()
-
-
-def mark_done(group: str, messages: Sequence[Message]) -> None:
-    """Note under a name that these messages are dealt with, so that ``read_all`` begins after them. Raises CliError."""
-    from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-    ends: dict[tuple[str, int], int] = {}
-    for message in messages:
-        place = (message.topic, message.partition)
-        ends[place] = max(ends.get(place, 0), message.offset + 1)
-    session = Session()
-    consumer = Consumer(session.client() | {"group.id": group, "enable.auto.commit": False})
-    try:
-        consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
-    except KafkaException as error:
-        why = session.why(cause_of(error), group=group)
-        raise CliError(f"what is done was not noted, it will be done again: {why}") from None
-    finally:
-        consumer.close()
 
 
 def _until(consumer: Any, end: int, timeout: float, session: Session, group: str) -> Iterator[Message]:

@@ -11,7 +11,7 @@ from mm_cli.errors import USAGE, CliError
 _EPILOG: Final = """
 environment:
   KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD,
-  KAFKA_SSL_CA_LOCATION) for schedule, dlq, replay and setup topics
+  KAFKA_SSL_CA_LOCATION) for schedule, dlq, replay, drop and setup topics
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; and SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded
   warehouse; for sql, status, trace and warehouse. SNOWFLAKE_EXTERNAL_STAGE (and S3_BUCKET) for warehouse check

@@ -138,6 +138,10 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("RUN_ID", "varchar"),
         ("TESTED_AT", "timestamp_ntz"),
         ("LAST_PASSED_AT", "timestamp_ntz"),
+        # The last runs, newest first: lines of time, status, rows found and run.
+        ("HISTORY", "varchar"),
+        # Some of the rows that broke it in the last run, as JSON: {columns, rows}.
+        ("BROKEN_ROWS", "varchar"),
     ),
 }
 

@@ -12,6 +12,8 @@ BACKED_UP: Final = (f"{PHOTOS}/", f"{COORDINATES}/", "images/", f"{MANIFESTS}/")
 """Prefixes of what a backup has, in the order of its return: promises last, or they would be gaps till then."""
 DOCS_PAGE: Final = "docs/index.html"
 """The page that describes the models: written by transform Jobs, read by its server, no data of the archive."""
+LINEAGE: Final = "docs/lineage.json"
+"""Each table and what it came from, written with that page: a list of {name, layer, description, from}."""
 WORK_PREFIX: Final = "work/"
 """What Jobs keep for each other, pages of unfinished sols and manifests: no data of the archive, and without events."""
 COUNTS_PREFIX: Final = "work/counts/"

@@ -90,20 +90,31 @@ class Actions:
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": metadata, "spec": spec}
         return await self._kube.write("POST", "plans", body=body)
 
+    async def tell_of_letters(self, topic: str, which: str, done: str, who: str) -> None:
+        """Write that somebody replayed or dropped dead letters of a topic."""
+        about = {"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic", "name": topic}
+        message = f"{who} had {which} of {topic} {done} from the dashboard"
+        await self._event(about, done.capitalize(), message)
+
     async def _tell(self, verb: str, plan: Body, who: str) -> None:
         reason, words = VERBS[verb]
-        metadata, now = plan["metadata"], datetime.now(UTC)
-        log.info("%s: plan %s %s by %s", reason, metadata["name"], words, who)
+        metadata = plan["metadata"]
+        about = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "name": metadata["name"]}
+        about["uid"] = metadata.get("uid", "")
+        await self._event(about, reason, f"{who} had it {words} from the dashboard")
+
+    async def _event(self, about: dict[str, str], reason: str, message: str) -> None:
+        now = datetime.now(UTC)
+        log.info("%s: %s %s: %s", reason, about["kind"], about["name"], message)
         stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        about = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "namespace": self._namespace}
         event = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{metadata['name'][:200]}.{secrets.token_hex(8)}", "namespace": self._namespace},
-            "involvedObject": about | {"name": metadata["name"], "uid": metadata.get("uid", "")},
+            "metadata": {"name": f"{about['name'][:200]}.{secrets.token_hex(8)}", "namespace": self._namespace},
+            "involvedObject": about | {"namespace": self._namespace},
             "type": "Normal",
             "reason": reason,
-            "message": f"{who} had it {words} from the dashboard",
+            "message": message,
             "source": {"component": "martian-moments-dashboard"},
             "firstTimestamp": stamp,
             "lastTimestamp": stamp,

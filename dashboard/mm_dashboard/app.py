@@ -19,10 +19,11 @@ from mm_dashboard.actions import Actions
 from mm_dashboard.bucket import Store
 from mm_dashboard.cluster import Cluster
 from mm_dashboard.context import Context, context
+from mm_dashboard.deadletters import Mail
 from mm_dashboard.kube import Kube
 from mm_dashboard.live import Live
 from mm_dashboard.origins import Origins
-from mm_dashboard.pages import acting, gallery, images, overview, route, sols, work
+from mm_dashboard.pages import acting, alerts, gallery, images, letters, lineage, overview, route, sols, work
 from mm_dashboard.pictures import Fetcher, Gallery
 from mm_dashboard.render import HEADERS, Assets, Pages
 from mm_dashboard.settings import Settings
@@ -56,7 +57,12 @@ class SafeHeaders:
 
 
 def build(
-    settings: Settings, warehouse: Warehouse, kube: Kube, store: Store, close: Callable[[], None] = lambda: None
+    settings: Settings,
+    warehouse: Warehouse,
+    kube: Kube,
+    store: Store,
+    mail: Mail,
+    close: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """Return the application over its readers; ``close`` is called at its end."""
     assets = Assets()
@@ -64,7 +70,9 @@ def build(
     door, actions = Doorkeeper(settings), Actions(kube, settings.namespace, settings.release)
     pages = Pages(assets, lambda request: {"settings": settings, "visitor": door.visitor(request)})
     shown = Gallery(Fetcher(Origins(settings.picture_origins, settings.sources, settings.picture_sources)), store)
-    parts = Context(settings, warehouse, kube, cluster, Snapshots(cluster.version), pages, shown, door, actions)
+    parts = Context(
+        settings, warehouse, kube, cluster, Snapshots(cluster.version), pages, shown, door, actions, mail, store
+    )
 
     async def static(request: Request) -> Response:
         name = request.path_params["name"]
@@ -81,9 +89,12 @@ def build(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         # The first visitor shall not wait for what everybody sees.
-        first = asyncio.create_task(overview.values(parts))
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(overview.values(parts))]
+        if settings.operator_url:
+            tasks.append(asyncio.create_task(alerts.keep_watch(parts)))
         yield
-        first.cancel()
+        for task in tasks:
+            task.cancel()
         shown.close()
         close()
 
@@ -95,12 +106,19 @@ def build(
             Route("/gaps.csv", sols.gaps_csv),
             Route("/sols/{rover}/{sol:int}", sols.sol),
             Route("/pictures", gallery.gallery),
+            Route("/frames.json", gallery.frames),
             Route("/pictures.csv", gallery.gallery_csv),
             Route("/pictures/{rover}/{sol:int}/{name}", gallery.picture),
             Route("/route", route.route),
             Route("/work", work.work),
             Route("/work/plans/{plan}", work.plan),
             Route("/work/jobs/{job}", work.job),
+            Route("/alerts", alerts.alerts),
+            Route("/letters", letters.letters),
+            Route("/letters/{topic}/{partition:int}/{offset:int}", letters.letter),
+            Route("/tests", lineage.tests),
+            Route("/lineage", lineage.lineage),
+            Route("/lineage/models", lineage.models_page),
             Route("/sign-in", acting.sign_in, methods=["GET", "POST"]),
             Route("/sign-out", acting.sign_out, methods=["POST"]),
             Route("/actions/{verb}", acting.act, methods=["POST"]),

@@ -40,8 +40,8 @@ def needs_a_person(state: State, gaps: Sequence[Row], tests: str | None, now: da
     now = now or datetime.now(UTC)
     items = [*_parts(state, now), *_plans(state.plans, now), *_jobs(state.jobs, now)]
     if tests == "failed" and not any(item.title == "Data tests failed" for item in items):
-        advice = 'See which: mars sql "select * from gold.test_results where not is_good".'
-        items.append(Item("bad", "Data tests failed", "The last build's data tests found rows.", advice, "/work"))
+        advice = "See which, and the rows that break them."
+        items.append(Item("bad", "Data tests failed", "The last build's data tests found rows.", advice, "/tests"))
     items += _gaps(gaps)
     return sorted(items, key=lambda item: item.level)
 

@@ -8,7 +8,10 @@ from typing import Final, cast
 from starlette.requests import Request
 
 from mm_dashboard.actions import Actions
+from mm_dashboard.alerts import Watch
+from mm_dashboard.bucket import Store
 from mm_dashboard.cluster import Cluster
+from mm_dashboard.deadletters import Mail
 from mm_dashboard.kube import Kube
 from mm_dashboard.pictures import Address, Gallery
 from mm_dashboard.render import Pages
@@ -33,6 +36,9 @@ class Context:
     gallery: Gallery
     door: Doorkeeper
     actions: Actions
+    mail: Mail
+    store: Store
+    watch: Watch = field(default_factory=Watch)
     addresses: OrderedDict[str, Address] = field(default_factory=OrderedDict)
     """Where pictures are that a page has just shown: their thumbnails are asked for next."""
 

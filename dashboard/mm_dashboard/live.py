@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from mm_dashboard.context import Context, context
-from mm_dashboard.pages import overview, work
+from mm_dashboard.pages import alerts, overview, work
 
 Source = Callable[[Context, Mapping[str, str]], Awaitable[dict[str, str]]]
 
@@ -16,6 +16,7 @@ SOURCES: Final[dict[str, Source]] = {
     "overview": overview.fragments,
     "work": work.fragments,
     "job": work.log_fragments,
+    "alerts": alerts.fragments,
 }
 """What each live page is made of; the page's parameters are those of the stream."""
 PERIOD: Final = 2.0

@@ -13,6 +13,8 @@ _EPILOG = """environment:
   MARS_KUBE_URL                         the API server without a service account, such as kubectl proxy's address
   SNOWFLAKE_*                           the warehouse, as for mars sql
   S3_ENDPOINT_URL, S3_BUCKET, AWS_*     the bucket: thumbnails are kept there
+  KAFKA_*, KAFKA_TOPIC_PREFIX           Kafka, as for mars dlq: dead letters are read there
+  MARS_GATE_URL, MARS_RUNBOOK_URL       the operator, whose metrics tell the alerts; where the runbooks are
   MARS_SOURCES_FILE                     sources.json; pictures are fetched from these
   MARS_PICTURE_ORIGINS                  more origins that pictures may be fetched from, comma-separated
   MARS_PICTURE_SOURCES                  sources that serve their pictures themselves, comma-separated
@@ -47,10 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     from mm_dashboard.app import build
     from mm_dashboard.bucket import Bucket
+    from mm_dashboard.deadletters import Kafka
     from mm_dashboard.kube import Api
     from mm_dashboard.warehouse import Snowflake
 
-    readers = Snowflake(), Api(settings), Bucket(settings)
+    readers = Snowflake(), Api(settings), Bucket(settings), Kafka()
 
     def close() -> None:
         for reader in readers:

@@ -107,6 +107,16 @@ SCHEDULES: Final = """
 select scheduled_at, schedule_id, attempt, reason
 from BRONZE.SCHEDULE_LEDGER where rover_name = ? and sol = ? order by scheduled_at
 """
+LOADS_OF_SOL: Final = """
+select object_key, load_id, loaded_at, row_count
+from BRONZE.LOAD_LEDGER
+where object_key in (select object_key from SILVER.SOL_OUTCOMES where rover_name = ? and sol = ?)
+"""
+"""When the objects that speak of a sol were loaded."""
+IN_GOLD: Final = """
+select sum(photos)::integer as photos, count_if(photos > 0)::integer as cameras
+from GOLD.PHOTO_COUNTS where rover_name = ? and sol = ?
+"""
 ACTIVITY: Final = "select * from GOLD.DAILY_ACTIVITY where rover_name = ? and sol = ?"
 DRIVES_OF_SOL: Final = """
 select drive_number, from_rmc, to_rmc, length_m, started_at, ended_at, duration_seconds, has_odd_window
@@ -138,6 +148,21 @@ select source, photo_id, img_src, is_listed, ingested_at
 from SILVER.SOURCE_PHOTOS where rover_name = ? and sol = ? and image_id = ? order by source
 """
 """What each source says of one picture."""
+
+FAMILY: Final = """
+select
+    other.image_id, other.rover_name, other.sol, other.camera_name, other.file_name, other.utc, other.lmst, other.sclk,
+    other.eye, other.is_thumbnail, other.is_listed, other.img_src, other.source, other.product_type,
+    other.product_version, other.is_latest_version, other.is_range_map, other.is_downsampled_twin, other.is_counted,
+    other.tile, coalesce(other.pair_key = mine.pair_key and other.eye <> mine.eye, false) as is_other_eye
+from SILVER.PHOTO_FRAMES as mine
+inner join SILVER.PHOTO_FRAMES as other
+    on mine.rover_name = other.rover_name and mine.sol = other.sol and mine.image_id <> other.image_id
+    and (mine.pair_key = other.pair_key or mine.frame_key = other.frame_key)
+where mine.rover_name = ? and mine.sol = ? and mine.image_id = ?
+order by other.is_counted desc, other.is_thumbnail, other.is_latest_version desc, other.file_name
+"""
+"""The pictures of the same exposure (versions, tiles, sizes), and those that the other eye took of it."""
 
 TRAVEL: Final = """
 select drive_key, travel_phase, is_doubtful, started_at, ended_at
@@ -220,6 +245,10 @@ select object_key, grain, reason, message, last_seen_at, attempts, next_attempt_
 from BRONZE.SET_ASIDE order by last_seen_at desc limit 100
 """
 """What could not be used of what sources sent: whole objects, or fields of one that is loaded."""
+TESTS: Final = """
+select test_name, status, is_good, failures, message, seconds, run_id, tested_at, last_passed_at, history, broken_rows
+from GOLD.TEST_RESULTS order by is_good, status, test_name
+"""
 ALL_GAPS: Final = """
 select
     rover_name, sol, earth_date, status, promised_photos, archived_photos, attempts, last_attempt_at, next_attempt_at,

@@ -32,6 +32,10 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/pictures", "Pictures"),
     ("/route", "Route"),
     ("/work", "Work"),
+    ("/alerts", "Alerts"),
+    ("/letters", "Dead letters"),
+    ("/tests", "Data tests"),
+    ("/lineage", "Lineage"),
 )
 """The pages: address and name."""
 

@@ -34,6 +34,10 @@ class Settings:
     actions: bool = False
     token: str = field(default="", repr=False)
     """What a visitor types in to act; empty where a proxy says who it is."""
+    operator_url: str = ""
+    """Where the operator's metrics are; empty where there is none to ask."""
+    runbook_url: str = "docs/runbooks"
+    """What the addresses of the alerts' runbooks begin with."""
     identity_header: str = ""
     """Header in which an authenticating proxy names the visitor; empty where none stands before the page."""
 
@@ -66,6 +70,8 @@ def load(env: Mapping[str, str]) -> Settings:
         actions=actions,
         token=token,
         identity_header=header,
+        operator_url=env.get("MARS_GATE_URL", "").rstrip("/"),
+        runbook_url=env.get("MARS_RUNBOOK_URL", "").rstrip("/") or "docs/runbooks",
     )
 
 

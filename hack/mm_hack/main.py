@@ -20,6 +20,7 @@ ARCHIVE_COMMANDS = {
     "schedule": "publish a schedule",
     "dlq": "look at dead letters",
     "replay": "publish dead letters again",
+    "drop": "let dead letters rest",
     "warehouse": "check or set up the warehouse",
     "backup": "copy the archive to a folder or another bucket",
     "restore": "bring a backup back",

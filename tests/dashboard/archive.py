@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from mm_contracts.keys import DOCS_PAGE, LINEAGE
 from mm_dashboard import queries
 
 from tests.unit.dashboard.fake_kube import FakeKube, job, plan, pod
-from tests.unit.dashboard.scripted import AT, ScriptedWarehouse, frame, picture, rover, source_health
+from tests.unit.dashboard.letterbox import Letterbox, message
+from tests.unit.dashboard.scripted import AT, MemoryStore, ScriptedWarehouse, frame, picture, rover, source_health
 
 TOKEN = "open-sesame"
 LAST = {"Perseverance": 1640, "Spirit": 2208, "Opportunity": 5111, "Curiosity": 4687}
 """Newest sols, as the manifests had them in the autumn of 2025."""
+MODELS_PAGE = b"""<!doctype html><html lang="en"><title>models</title><body><p id="said">-</p><script>
+let said = "ran";
+try { said += parent.document ? ", reached" : ""; } catch { said += ", kept apart"; }
+document.querySelector("#said").textContent = said + eval("'!'");
+</script></body></html>"""
+"""It runs scripts, as dbt's page does, and tries to reach the page around it."""
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -100,12 +109,51 @@ def archive() -> ScriptedWarehouse:
             for i in range(200)
         ],
         queries.SPOTS: [{"site": 3, "drive": i, "photos": 9 + i, "first_sol": 14, "last_sol": 15} for i in range(9)],
+        queries.FAMILY: [
+            row
+            | {"product_type": "EDR", "product_version": "M_", "is_latest_version": True, "is_range_map": False,
+               "is_downsampled_twin": False, "is_counted": True, "tile": None, "is_other_eye": bool(i)}
+            for i, row in enumerate(_frames(2))
+        ],
+        queries.TESTS: [
+            {"test_name": EVIL, "status": "fail", "is_good": False, "failures": 21, "message": "Got 21 results",
+             "seconds": 0.2, "run_id": "run-9", "tested_at": AT, "last_passed_at": AT,
+             "history": "2025-10-07T12:00:00Z fail 21 run-9\n2025-10-07T11:00:00Z pass 0 run-8\n2025-10",
+             "broken_rows": json.dumps({"columns": ["image_id", "sol"], "rows": [[EVIL, "7"], ["NRB_1", None]]})},
+            {"test_name": "unique_photos", "status": "pass", "is_good": True, "failures": 0, "message": None,
+             "seconds": 0.1, "run_id": "run-9", "tested_at": AT, "last_passed_at": AT,
+             "history": "2025-10-07T12:00:00Z pass 0 run-9\n", "broken_rows": None},
+        ],
+        queries.LOADS_OF_SOL: [
+            {"object_key": outcome()["object_key"], "load_id": "0f3c", "loaded_at": AT, "row_count": 1}
+        ],
+        queries.IN_GOLD: [{"photos": 9, "cameras": 2}],
         queries.LOADS: [{"load_id": "0f3c", "loaded_at": AT, "objects": 4, "row_count": 4}],
         queries.OBJECTS: [
             {"plan": "long-gone", "rover_name": "Spirit", "objects": 3, "photos": 99, "first_at": AT, "last_at": AT}
         ],
     }  # fmt: skip
     return found
+
+
+def letterbox() -> Letterbox:
+    """Dead letters, one of a stranger who tries."""
+    evil = message(8, EVIL.encode(), why=EVIL)
+    return Letterbox({"minio-events": [message(7, b'{"Records": 1}', "BadMessage"), evil]})
+
+
+def bucket() -> MemoryStore:
+    """The bucket with what a transform run leaves there."""
+    store = MemoryStore()
+    store.objects[LINEAGE] = json.dumps(
+        [
+            {"name": "gold.photos", "layer": "gold", "description": EVIL, "from": ["silver.fact_photos"]},
+            {"name": "silver.fact_photos", "layer": "silver", "description": "", "from": ["bronze.raw_photo_response"]},
+            {"name": "bronze.raw_photo_response", "layer": "bronze", "description": "As loaded.", "from": []},
+        ]
+    ).encode()
+    store.objects[DOCS_PAGE] = MODELS_PAGE
+    return store
 
 
 def gallery(warehouse: ScriptedWarehouse, address: str, count: int) -> None:

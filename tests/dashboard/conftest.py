@@ -14,10 +14,11 @@ from mm_dashboard.kube import Api
 from mm_dashboard.settings import Settings
 from playwright.sync_api import Browser
 
-from tests.dashboard.archive import TOKEN, archive, cluster
+from tests.dashboard.archive import TOKEN, archive, bucket, cluster, letterbox
 from tests.dashboard.chromium import chromium
 from tests.unit.dashboard.fake_kube import FakeKube, serving
-from tests.unit.dashboard.scripted import MemoryStore, ScriptedWarehouse
+from tests.unit.dashboard.letterbox import Letterbox
+from tests.unit.dashboard.scripted import ScriptedWarehouse
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ class Site:
     url: str
     warehouse: ScriptedWarehouse
     kube: FakeKube
+    mail: Letterbox
 
 
 @pytest.fixture
@@ -44,13 +46,13 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
     With the parameter "away" the warehouse does not answer from the beginning.
     """
-    kube, warehouse = cluster(), archive()
+    kube, warehouse, store, mail = cluster(), archive(), bucket(), letterbox()
     warehouse.away = getattr(request, "param", "") == "away"
     nowhere = Sources(default="simulator", sources={"simulator": Source(base_url="http://127.0.0.1:9/v1")})
     with serving(kube) as api_url:
         settings = Settings("mars", "mars", api_url, None, sources=nowhere, actions=True, token=TOKEN)
         api = Api(settings)
-        app = build(settings, warehouse, api, MemoryStore(), api.close)
+        app = build(settings, warehouse, api, store, mail, api.close)
         server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -58,6 +60,6 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
             assert thread.is_alive(), "the dashboard did not start"
             thread.join(0.05)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Site(f"http://127.0.0.1:{port}", warehouse, kube)
+        yield Site(f"http://127.0.0.1:{port}", warehouse, kube, mail)
         server.should_exit = True
         thread.join(30)

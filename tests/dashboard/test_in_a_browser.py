@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, expect
+from mm_dashboard import queries
+from mm_dashboard.export import MOST_ROWS
+from mm_dashboard.filters import read
+from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.archive import EVIL, LAST, TOKEN, gallery
 from tests.dashboard.chromium import PATIENCE, tab
@@ -23,9 +27,22 @@ PAGES = {
     "work": "/work",
     "plan": "/work/plans/broken",
     "job": "/work/jobs/loop-7f3a-6-1",
+    "alerts": "/alerts",
+    "letters": "/letters",
+    "letter": "/letters/minio-events/0/8",
+    "tests": "/tests",
+    "lineage": "/lineage",
     "sign-in": "/sign-in",
     "lost": "/nowhere",
 }
+
+
+def _sign_in(page: Page, token: str = TOKEN) -> None:
+    if page.get_by_label("Your name").count() == 0:
+        page.get_by_role("link", name="Sign in to act").click()
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("The token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.mark.parametrize("look", [("desk", "light"), ("phone", "dark")], ids="-".join)
@@ -130,6 +147,43 @@ def test_frames_become_a_film(site: Site, browser: Browser) -> None:
         expect(page.locator("#player")).to_be_hidden()
 
 
+def test_a_film_goes_over_all_pages(site: Site, browser: Browser) -> None:
+    gallery(site.warehouse, "/pictures?camera=NAVCAM", 61)
+    whole, _ = replace(read({"camera": "NAVCAM"}), order="oldest").question(MOST_ROWS, 0)
+    site.warehouse.answers[whole] = [*site.warehouse.answers[queries.PHOTOS_OF_SOL]] * 10  # type: ignore[misc]
+    with tab(browser, site.url) as opened:
+        page = opened.open("/pictures?camera=NAVCAM")
+        page.get_by_role("button", name="Play all of these").click()
+        expect(page.locator("#player-words")).to_contain_text(" of 90")
+
+
+def test_a_dead_letter_is_replayed_and_dropped(site: Site, browser: Browser) -> None:
+    with tab(browser, site.url) as opened:
+        page = opened.open("/letters")
+        expect(page.get_by_role("button", name="Replay all")).to_have_count(0)
+        _sign_in(page)
+        opened.open("/letters/minio-events/0/7")
+        page.get_by_role("button", name="Replay").click()
+        expect(page.get_by_role("status")).to_contain_text("1 replayed")
+        page.get_by_role("button", name="Drop all").click()
+        expect(page.get_by_role("status")).to_contain_text("1 dropped")
+        expect(page.get_by_text("Nothing lies here.")).to_be_visible()
+        page.get_by_role("link", name="Show 2 letters").click()
+        expect(page.get_by_role("cell", name="replayed")).to_be_visible()
+    assert [value for topic, _, value, _ in site.mail.sent if not topic.endswith(".dlq")] == [b'{"Records": 1}']
+    assert [body["reason"] for _, path, body in site.kube.calls if path == "events/" and body] == [
+        "Replayed",
+        "Dropped",
+    ]
+
+
+def test_the_models_page_runs_in_a_world_of_its_own(site: Site, browser: Browser) -> None:
+    with tab(browser, site.url) as opened:
+        page = opened.open("/lineage")
+        page.locator("iframe").scroll_into_view_if_needed()
+        expect(page.frame_locator("iframe").locator("#said")).to_have_text("ran, kept apart!")
+
+
 def test_a_picture_that_cannot_be_had_is_told_as_that(site: Site, browser: Browser) -> None:
     with tab(browser, site.url) as opened:
         page = opened.open(f"/pictures/curiosity/1000/{FRAME}")
@@ -142,14 +196,9 @@ def test_a_visitor_signs_in_and_acts(site: Site, browser: Browser) -> None:
     with tab(browser, site.url) as opened:
         page = opened.open("/work/plans/loop-7f3a")
         expect(page.get_by_role("button", name="Suspend")).to_have_count(0)
-        page.get_by_role("link", name="Sign in to act").click()
-        page.get_by_label("Your name").fill("Ada")
-        page.get_by_label("The token").fill("wrong")
-        page.get_by_role("button", name="Sign in").click()
+        _sign_in(page, "wrong")
         expect(page.get_by_role("alert")).to_contain_text("That is not the token.")
-        page.get_by_label("Your name").fill("Ada")
-        page.get_by_label("The token").fill(TOKEN)
-        page.get_by_role("button", name="Sign in").click()
+        _sign_in(page)
         for verb, said in (
             ("Suspend", "It is suspended"),
             ("Resume", "It goes on."),

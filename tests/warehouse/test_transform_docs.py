@@ -51,7 +51,7 @@ class Pages:
         return self.objects[key][1] if key in self.objects else None
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str], content_type: str) -> str:
-        assert content_type.startswith("text/html")
+        assert content_type.startswith("text/html") == key.endswith(".html")
         self.objects[key] = (body, dict(metadata))
         return "etag"
 
@@ -172,7 +172,7 @@ from mm_jobs.transform.dbt import Dbt
 project, work = map(Path, sys.argv[1:])
 dbt = Dbt(project, work, {}, "MARS", Log("transform"), query_tag="quiet")
 assert dbt.prepare()
-Path(work / "page.html").write_bytes(dbt.page({}))
+Path(work / "page.html").write_bytes(dbt.page({}).page)
 """
 
 
@@ -194,7 +194,7 @@ def test_a_page_is_made_by_a_process_that_has_run_no_model(tmp_path: Path, serve
 def test_a_page_is_made_of_a_project_without_parsed_state_too(tmp_path: Path) -> None:
     dbt = Dbt(DBT, tmp_path, {}, "MARS", Log("transform", stream=io.StringIO()), query_tag="by-hand")
     tmp_path.mkdir(exist_ok=True)
-    page = dbt.page({}).decode()
+    page = dbt.page({}).page.decode()
     assert "model.martian_moments.fact_photos" in _inlined(page, "manifest")["nodes"]
     with pytest.raises(DbtProblem, match="no model fact_dust"):
         dbt.reads("fact_dust")

@@ -35,7 +35,7 @@
 {{- end }}
 
 {{/*
-Variables by which a client proves itself to Kafka, as a list. Call with (list $ "operator" | "jobs"): Strimzi has a
+Variables by which a client proves itself to Kafka, as a list. Call with (list $ "operator" | "jobs" | "dashboard"): Strimzi has a
 user for each (its Secret has the same name), an external Kafka has one for all.
 */}}
 {{- define "mars.kafkaEnv" -}}
@@ -54,7 +54,7 @@ user for each (its Secret has the same name), an external Kafka has one for all.
 {{- end }}
 {{- end }}
 
-{{/* Secret with the password of a part's user at Kafka, or nothing. Call with (list $ "operator" | "jobs" | "minio"). */}}
+{{/* Secret with the password of a part's user at Kafka, or nothing. Call with (list $ "operator" | "jobs" | "minio" | "dashboard"). */}}
 {{- define "mars.kafkaUserSecret" -}}
 {{- $root := index . 0 -}}
 {{- if eq $root.Values.kafka.provider "strimzi" -}}{{ include "mars.fullname" $root }}-kafka-{{ index . 1 }}
@@ -173,4 +173,17 @@ http://{{ include "mars.fullname" . }}-minio:9000
 {{/* Secret with the token by which visitors of the dashboard may act. */}}
 {{- define "mars.dashboardSecret" -}}
 {{ .Values.dashboard.actions.existingSecret | default (printf "%s-dashboard" (include "mars.fullname" .)) }}
+{{- end }}
+
+{{/*
+Variables by which the dashboard proves itself to Kafka. Where a Kafka that wants names has none for it, it is told of no
+Kafka, and its page of dead letters says so.
+*/}}
+{{- define "mars.dashboardKafkaEnv" -}}
+{{- $external := .Values.kafka.external -}}
+{{- if and (eq .Values.kafka.provider "external") (include "mars.kafkaSasl" .) (not (get $external.existingSecrets "dashboard")) (not $external.existingSecret) }}
+- {name: KAFKA_BOOTSTRAP_SERVERS, value: ""}
+{{- else }}
+{{- include "mars.kafkaEnv" (list . "dashboard") }}
+{{- end }}
 {{- end }}

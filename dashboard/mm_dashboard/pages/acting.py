@@ -9,7 +9,10 @@ from starlette.responses import RedirectResponse, Response
 from mm_dashboard.actions import VERBS
 from mm_dashboard.context import context
 from mm_dashboard.kube import KubeError
+from mm_dashboard.pages import letters
 from mm_dashboard.visitors import COOKIE, SECONDS, Refused, same_site
+
+LETTERS = {"replay-letters": "replay", "drop-letters": "drop"}
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -60,6 +63,10 @@ async def act(request: Request) -> Response:
     try:
         form = await form_of(request)
         visitor = parts.door.check(request, form.get("mark", ""))
+        if verb in LETTERS:
+            number = await letters.act(parts, LETTERS[verb], form, visitor.name)
+            done = "replayed" if verb == "replay-letters" else "dropped"
+            return RedirectResponse(f"/letters?done={done}&number={number}", 303)
         if verb not in VERBS:
             raise Refused(404, "There is no such action.")
         if verb == "ask":

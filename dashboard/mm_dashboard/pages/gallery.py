@@ -1,10 +1,14 @@
 """The gallery, its file, and one picture's page."""
 
 import asyncio
+from collections.abc import Set
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mm_dashboard import queries
 from mm_dashboard.context import context
@@ -12,6 +16,9 @@ from mm_dashboard.export import MOST_ROWS, as_text, csv_lines
 from mm_dashboard.filters import PAGE, PHASES, read
 from mm_dashboard.pages.images import subject
 from mm_dashboard.warehouse import Row
+
+FILM: Final = 600
+"""Frames of one animation at most: of more, every second, third, ... is shown."""
 
 
 async def gallery(request: Request) -> Response:
@@ -48,14 +55,35 @@ async def gallery_csv(request: Request) -> Response:
     return StreamingResponse(csv_lines(rows), media_type="text/csv", headers=headers)
 
 
+async def frames(request: Request) -> Response:
+    """Answer with the frames of an animation: over all pages of the gallery, in order of time, evenly thinned."""
+    parts, filters = context(request), read(request.query_params)
+    question, binds = replace(filters, order="oldest").question(MOST_ROWS, 0)
+    reading = await parts.read(question, *binds)
+    if reading.value is None:
+        return JSONResponse({"problem": reading.problem or "still being read"}, 503, headers={"Retry-After": "2"})
+    step = max(1, -(-len(reading.value) // FILM))
+    shown = reading.value[::step]
+    parts.remember(shown)
+    film = [
+        {
+            "frame": f"/thumbnails/{quote(row['rover_name'].lower())}/{row['sol']}/{quote(row['image_id'])}?size=large",
+            "words": f"{row['camera_name']}, {row['rover_name']}, sol {row['sol']}",
+        }
+        for row in shown
+    ]
+    return JSONResponse({"frames": film, "of": len(reading.value)}, headers={"Cache-Control": "private, no-cache"})
+
+
 async def picture(request: Request) -> Response:
     """Answer with one picture and all that is known of it."""
     parts, (rover, sol, name) = context(request), subject(request)
-    facts, siblings, said, travel = await asyncio.gather(
+    facts, siblings, said, travel, family = await asyncio.gather(
         parts.read(queries.PHOTO, rover, sol, name),
         parts.read(queries.PHOTOS_OF_SOL, rover, sol),
         parts.read(queries.SAID, rover, sol, name),
         parts.read(queries.TRAVEL, rover, sol, name),
+        parts.read(queries.FAMILY, rover, sol, name),
     )
     problem = next((reading for reading in (facts, siblings) if reading.problem), None)
     if facts.value is None:
@@ -67,7 +95,8 @@ async def picture(request: Request) -> Response:
     row = facts.value[0]
     place = await parts.read(queries.PLACE, rover, row["site"], row["drive"])
     around = [one for one in siblings.value or [] if one["is_listed"]]
-    parts.remember([*around[:300], row])
+    kin = [one for one in family.value or [] if one["is_listed"]]
+    parts.remember([*around[:300], *kin, row])
     before, after = neighbours(around, name)
     return parts.pages.page(
         request,
@@ -77,7 +106,9 @@ async def picture(request: Request) -> Response:
         name=name,
         row=row,
         said=said.value or [],
-        twins=twins(around, row),
+        other_eye=[one for one in kin if one["is_other_eye"]],
+        versions=[one for one in kin if not one["is_other_eye"]],
+        twins=twins(around, row, {one["image_id"] for one in kin}),
         travel=travel.value or [],
         place=next(iter(place.value or []), None),
         before=before,
@@ -95,8 +126,9 @@ def neighbours(around: list[Row], name: str) -> tuple[Row | None, Row | None]:
     return (around[here - 1] if here else None), (around[here + 1] if here + 1 < len(around) else None)
 
 
-def twins(around: list[Row], row: Row) -> list[Row]:
-    """Return the pictures of the same second: the other eye, other tiles, versions and sizes."""
+def twins(around: list[Row], row: Row, kin: Set[str] = frozenset()) -> list[Row]:
+    """Return the pictures of the same second that are not known to be the other eye's or another version."""
     if row["sclk"] is None:
         return []
-    return [one for one in around if one["sclk"] == row["sclk"] and one["image_id"] != row["image_id"]]
+    known = {row["image_id"], *kin}
+    return [one for one in around if one["sclk"] == row["sclk"] and one["image_id"] not in known]

@@ -1,5 +1,6 @@
 """The pictures themselves: thumbnails, and originals passed on from their source."""
 
+import asyncio
 import re
 from typing import Final
 
@@ -78,13 +79,29 @@ async def thumbnail(request: Request) -> Response:
 async def original(request: Request) -> Response:
     """Answer with the picture as its source has it, or 404 with the sentence why not."""
     parts, (rover, sol, name) = context(request), subject(request)
-    address = await address_of(parts, rover, sol, name)
-    if address is None:
+    wanted = request.query_params.get("source", "")
+    addresses = await addresses_of(parts, rover, sol, name)
+    if wanted:
+        addresses = [one for one in addresses if one.source == wanted]
+    if not addresses:
         raise HTTPException(404, "The archive has no such picture.")
-    try:
-        return _answer(await parts.gallery.original(key_of(rover, sol, name), address))
-    except NoPicture as problem:
-        return Response(f"{problem}\n", 404, media_type="text/plain")
+    problems: list[NoPicture] = []
+    for address in addresses:
+        try:
+            return _answer(await parts.gallery.original(f"{key_of(rover, sol, name)}@{address.source}", address))
+        except NoPicture as problem:
+            problems.append(problem)
+    return Response(f"{problems[0]}\n", 404, media_type="text/plain")
+
+
+async def addresses_of(parts: Context, rover: str, sol: int, name: str) -> list[Address]:
+    """Return where a picture is, at its own source first, then at the others that tell of it."""
+    first, said = await asyncio.gather(address_of(parts, rover, sol, name), parts.read(queries.SAID, rover, sol, name))
+    others = [Address(row["img_src"], row["source"]) for row in said.value or []]
+    return [
+        *([first] if first else []),
+        *(one for one in others if one.img_src and (first is None or one.source != first.source)),
+    ]
 
 
 def _answer(picture: Picture) -> Response:

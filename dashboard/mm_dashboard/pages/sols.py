@@ -75,15 +75,32 @@ async def sol(request: Request) -> Response:
     except ValueError:
         raise HTTPException(404, "There is no rover of that name.") from None
     number = int(request.path_params["sol"])
-    names = ("promise", "gap", "outcomes", "schedules", "activity", "drives", "photos", "before", "after")
+    names = (
+        "promise",
+        "gap",
+        "outcomes",
+        "schedules",
+        "activity",
+        "drives",
+        "photos",
+        "before",
+        "after",
+        "loads",
+        "gold",
+        "built",
+    )
     questions = (
         queries.PROMISE, queries.GAP, queries.OUTCOMES, queries.SCHEDULES, queries.ACTIVITY, queries.DRIVES_OF_SOL,
-        queries.PHOTOS_OF_SOL, queries.SOL_BEFORE, queries.SOL_AFTER,
+        queries.PHOTOS_OF_SOL, queries.SOL_BEFORE, queries.SOL_AFTER, queries.LOADS_OF_SOL,
+        queries.IN_GOLD,
     )  # fmt: skip
-    readings = dict(zip(names, await asyncio.gather(*(parts.read(q, rover, number) for q in questions)), strict=True))
+    asked = (*(parts.read(q, rover, number) for q in questions), parts.read(queries.BUILT))
+    readings = dict(zip(names, await asyncio.gather(*asked), strict=True))
     found: dict[str, list[Row]] = {name: reading.value or [] for name, reading in readings.items()}
     parts.remember(found["photos"][:500])
-    first: dict[str, Any] = {name: next(iter(found[name]), None) for name in ("promise", "gap", "activity")}
+    first: dict[str, Any] = {
+        name: next(iter(found[name]), None) for name in ("promise", "gap", "activity", "gold", "built")
+    }
     lists: dict[str, Any] = {name: found[name] for name in ("outcomes", "schedules", "drives", "photos")}
     # A sol that nobody knows and nobody asked for is no page; while the warehouse is away nothing can be said of it.
     problem = next((reading for reading in readings.values() if reading.problem), None)
@@ -106,6 +123,7 @@ async def sol(request: Request) -> Response:
         loading=loading,
         few=[row for _, rows in cameras if len(rows) < FEW for row in rows],
         many=[(name, rows) for name, rows in cameras if len(rows) >= FEW],
+        loaded={row["object_key"]: row for row in found["loads"]},
         **first,
         **lists,
         live_plans=[plan for plan in (await parts.cluster.look()).plans if plan.is_live],

@@ -18,14 +18,22 @@ function player() {
     document.querySelector(`#player${part}`),
   );
   const newest = new URLSearchParams(location.search).get("order") ?? "newest";
-  const film = newest === "newest" ? [...frames].reverse() : frames;
+  const shown = frames.map((frame) => ({ frame: frame.dataset.frame, words: frame.querySelector("img").alt }));
+  let film = newest === "newest" ? shown.reverse() : shown;
   let timer = 0;
-  place.max = film.length - 1;
+
+  // What is on further pages belongs to the film too: the address asks for a range of sols, not for a page.
+  async function whole() {
+    if (!play.dataset.film) return;
+    const answer = await fetch(play.dataset.film);
+    if (answer.ok) film = (await answer.json()).frames;
+    play.dataset.film = "";
+  }
 
   function show(number) {
     place.value = number;
-    image.src = film[number].dataset.frame;
-    words.textContent = `${number + 1} of ${film.length}: ${film[number].querySelector("img").alt}`;
+    image.src = film[number].frame;
+    words.textContent = `${number + 1} of ${film.length}: ${film[number].words}`;
   }
   function run(on) {
     clearTimeout(timer);
@@ -35,7 +43,13 @@ function player() {
     else image.onload = null;
   }
   play.hidden = film.length < 2;
-  play.addEventListener("click", () => (dialog.showModal(), run(true), show(0)));
+  play.addEventListener("click", async () => {
+    dialog.showModal();
+    await whole();
+    place.max = film.length - 1;
+    run(true);
+    show(0);
+  });
   toggle.addEventListener("click", () => {
     const on = toggle.textContent === "Play";
     run(on);

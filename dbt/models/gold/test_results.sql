@@ -8,5 +8,7 @@ select
     seconds,
     run_id,
     tested_at,
-    last_passed_at
+    last_passed_at,
+    history,
+    broken_rows
 from {{ source('bronze', 'test_results') }}

@@ -83,6 +83,11 @@ class Warehouse:
             self._lost = error
             raise
 
+    def table(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run one statement and return its columns' names, in lower case, and its rows. Raises as ``run`` does."""
+        rows = self.run(sql)
+        return [str(column[0]).lower() for column in self._cursor.description or []], rows
+
     def _run(self, sql: str, binds: Sequence[object]) -> list[tuple[Any, ...]]:
         with _errors(f"run {' '.join(sql.split())[:80]!r} in the warehouse"):
             self._cursor.execute(sql, tuple(binds) or None)

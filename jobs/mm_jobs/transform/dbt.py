@@ -42,6 +42,8 @@ class NodeResult:
     seconds: float
     failures: int | None = None
     """Rows that a test found; None of what is no test."""
+    sql: str = ""
+    """The statement that finds a test's rows, where it was compiled."""
 
     @property
     def good(self) -> bool:
@@ -125,8 +127,8 @@ class Dbt:
         for node in found:
             self._log.debug("dbt.node", node=node.name, kind=node.kind, status=node.status, seconds=node.seconds)
 
-    def page(self, counts: page.Counts) -> bytes:
-        """Return dbt's documentation of the project and its tables as one HTML file.
+    def page(self, counts: page.Counts) -> page.Written:
+        """Return dbt's documentation of the project and its tables as one HTML file, and the lineage alone.
 
         Everything is compiled for it: this process may have run some models, or none.
 
@@ -148,11 +150,10 @@ class Dbt:
         if not answer.success or not catalog.exists():
             said = answer.exception or getattr(answer.result, "errors", None) or "dbt docs ended without a catalog"
             raise DbtProblem(" ".join(str(said).split())[:1000])
-        return page.composed(
-            Path(DOCS_INDEX_FILE_PATH).read_text(encoding="utf-8"),
-            page.readable(json.loads(written.read_text())),
-            page.counted(json.loads(catalog.read_text()), counts),
-        )
+        described = page.readable(json.loads(written.read_text()))
+        index = Path(DOCS_INDEX_FILE_PATH).read_text(encoding="utf-8")
+        whole = page.composed(index, described, page.counted(json.loads(catalog.read_text()), counts))
+        return page.Written(whole, page.lineage(described))
 
     def reads(self, model: str) -> frozenset[str]:
         """Return the names of a model and of all models that it reads, directly or through others.
@@ -241,6 +242,7 @@ def _node_result(result: Any) -> NodeResult:
         message=redact(" ".join(str(result.message or "").split())),
         seconds=float(result.execution_time or 0.0),
         failures=getattr(result, "failures", None),
+        sql=str(getattr(result.node, "compiled_code", None) or ""),
     )
 
 

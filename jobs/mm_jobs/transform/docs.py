@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from mm_contracts.keys import DOCS_PAGE
+from mm_contracts.keys import DOCS_PAGE, LINEAGE
 
 from mm_jobs.common.ending import rfc3339
 from mm_jobs.common.log import Log
-from mm_jobs.transform.page import Counts
+from mm_jobs.transform.page import Counts, Written
 
 GENERATED_AT: Final = "generated-at"
 FINGERPRINT: Final = "fingerprint"
@@ -20,8 +20,8 @@ CONTENT: Final = "content"
 class Maker(Protocol):
     """Who makes the page."""
 
-    def page(self, counts: Counts) -> bytes:
-        """Return the page with these numbers of rows, or raise DbtProblem."""
+    def page(self, counts: Counts) -> Written:
+        """Return the page and the lineage with these numbers of rows, or raise DbtProblem."""
 
     def fingerprint(self) -> str:
         """Return a hash of all that the page's shape depends on."""
@@ -100,11 +100,12 @@ class Docs:
             why = why_due(self._store.metadata(DOCS_PAGE), fingerprint, content, began, self._interval)
             if why is None:
                 return "fresh"
-            page = maker.page(counts())
+            made = maker.page(counts())
+            self._store.put(LINEAGE, made.lineage, {}, "application/json")
             metadata = {GENERATED_AT: rfc3339(began), FINGERPRINT: fingerprint, CONTENT: content.hash}
-            self._store.put(DOCS_PAGE, page, metadata, "text/html; charset=utf-8")
+            self._store.put(DOCS_PAGE, made.page, metadata, "text/html; charset=utf-8")
         except Exception as problem:  # of dbt, of the store's client, of the disk: none is worth a run
             self._log.warning("docs.failed", message=str(problem)[:400])
             return f"failed: {problem}"[:200]
-        self._log.info("docs", why=why, bytes=len(page), seconds=(datetime.now(UTC) - began).total_seconds())
+        self._log.info("docs", why=why, bytes=len(made.page), seconds=(datetime.now(UTC) - began).total_seconds())
         return "renewed"

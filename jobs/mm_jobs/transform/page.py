@@ -6,7 +6,7 @@ graph's nodes, and a row count is what the warehouse guesses, deleted rows and a
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mm_jobs.common.warehouse import Warehouse
 
@@ -20,6 +20,36 @@ _CATALOG: Final = '"CATALOG.JSON INLINE DATA"'
 Document = dict[str, Any]
 Counts = Mapping[tuple[str, str], int]
 """Rows by (schema, table), both in capitals."""
+
+
+class Written(NamedTuple):
+    """The page, and the lineage alone for who draws it differently."""
+
+    page: bytes
+    lineage: bytes
+
+
+def lineage(manifest: Document) -> bytes:
+    """Return each table and what it came from, as JSON: a list of {name, layer, description, from}, names with schema.
+
+    Layers are the folders of the models, and bronze for what they are made of.
+    """
+    tables = {
+        key: node
+        for key, node in {**manifest["nodes"], **manifest["sources"]}.items()
+        if node["resource_type"] in ("model", "source", "seed", "snapshot")
+    }
+    names = {key: f"{node['schema']}.{node['name']}".lower() for key, node in tables.items()}
+    listed = [
+        {
+            "name": names[key],
+            "layer": "bronze" if node["resource_type"] == "source" else str(node["fqn"][1]),
+            "description": " ".join(str(node.get("description") or "").split()),
+            "from": sorted(names[one] for one in manifest["parent_map"].get(key, []) if one in names),
+        }
+        for key, node in tables.items()
+    ]
+    return json.dumps(sorted(listed, key=lambda one: str(one["name"]))).encode()
 
 
 def row_counts(warehouse: Warehouse) -> Counts:

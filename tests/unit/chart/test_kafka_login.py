@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 import confluent_kafka
 import confluent_kafka.admin
 import pytest
-from mm_cli.kafka_session import mark_done, publish, read_all
+from mm_cli.kafka_session import publish, read_all
 from mm_cli.setup_topics import TopicSettings, ensure_topics
+from mm_dashboard.deadletters import Kafka
 from mm_jobs.common.kafka import publish as publish_from_a_job
 from mm_operator.config import kafka_settings
 
@@ -21,7 +22,7 @@ EXTERNAL = (
     "--set=kafka.external.bootstrapServers=b1:9094\\,b2:9094",
     "--set=kafka.external.existingSecret=my-kafka",
 )
-USERS = ("operator", "jobs", "minio")
+USERS = ("operator", "jobs", "minio", "dashboard")
 CA = "/etc/martian-moments-kafka"
 PEM = "-----BEGIN CERTIFICATE-----\nthe CA's\n-----END CERTIFICATE-----\n"
 OWN_SECRET = {"KAFKA_SASL_USERNAME": "the-user", "KAFKA_SASL_PASSWORD": "the-password"}
@@ -111,6 +112,7 @@ def processes(objects: list[Object], secrets: dict[str, dict[str, str]]) -> Iter
                 # The name of the Job that makes the topics ends in its upgrade and content.
                 short = "Job/mars-topics" if name.startswith("Job/mars-topics-") else name
                 user = "operator" if short in ("Deployment/mars-operator", "Job/mars-topics") else "jobs"
+                user = "dashboard" if short == "Deployment/mars-dashboard" else user
                 yield Process(
                     f"{short}/{container['name']}",
                     user,
@@ -124,7 +126,7 @@ def processes(objects: list[Object], secrets: dict[str, dict[str, str]]) -> Iter
         yield Process(f"Job/{kind}", "jobs", env, jobs[kind]["volumeMounts"], jobs[kind]["volumes"])
 
 
-COMMANDS = ("mm-operator", "mars setup topics", "mars schedule")
+COMMANDS = ("mm-operator", "mars setup topics", "mars schedule", "mm-dashboard")
 
 
 class LoggedIn(Exception):
@@ -158,13 +160,15 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Pr
             return [kafka_settings()]
         if kind == "Job" and part in ("load", "transform"):
             made: list[Callable[[], object]] = [lambda: publish_from_a_job("t", [("k", b"v")], "0" * 32)]
+        elif part == "dashboard":
+            mail = Kafka()
+            made = [lambda: mail._publish([("t", None, b"v", {})]), lambda: next(mail._messages("t"))]
         elif part == "topics":
             made = [lambda: ensure_topics(TopicSettings(), create=True, timeout=1)]
         else:
             made = [
                 lambda: publish([("t", None, b"v", {})], 1),
                 lambda: next(read_all("t", 1)),
-                lambda: mark_done("mars-replay", []),
             ]
         found = []
         for make in made:
@@ -194,6 +198,7 @@ def test_every_process_logs_in_as_its_own_principal(
             assert _secret_at(process, CA) == told.ca_secret, process.name
     assert names == {
         "Deployment/mars-operator/operator",
+        "Deployment/mars-dashboard/dashboard",
         "Job/mars-setup/topics",
         *(["Job/mars-topics/topics"] if way != "strimzi" else []),
         "Job/mars-setup/manifests",

@@ -57,7 +57,7 @@ def _flows(objects: list[Object]) -> set[tuple[str, str]]:
 
 
 def test_each_part_reaches_what_it_needs_and_nothing_else(render: Callable[..., list[Object]]) -> None:
-    kafka = {"operator", "minio", "job-load", "job-sweep", "job-transform", "setup", "schedule", "test"}
+    kafka = {"operator", "minio", "job-load", "job-sweep", "job-transform", "setup", "schedule", "test", "dashboard"}
     assert _flows(render()) == (
         {(client, "kafka") for client in kafka}
         | {
@@ -65,7 +65,12 @@ def test_each_part_reaches_what_it_needs_and_nothing_else(render: Callable[..., 
             for client in ("job-ingest", "job-load", "job-sweep", "job-transform", "setup", "docs", "dashboard")
         }
         | {(client, "warehouse") for client in ("job-load", "job-sweep", "job-transform", "dashboard", "test")}
-        | {("job-ingest", "simulator"), ("job-ingest", "operator"), ("dashboard", "simulator")}
+        | {
+            ("job-ingest", "simulator"),
+            ("job-ingest", "operator"),
+            ("dashboard", "simulator"),
+            ("dashboard", "operator"),
+        }
     )
 
 

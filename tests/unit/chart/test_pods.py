@@ -89,9 +89,12 @@ def _references(value: Any) -> list[tuple[str, str, str | None, bool]]:
 THEIRS = {
     "default": set(),
     "external": {"my-kafka", "my-ca", "my-store", "my-snowflake"},
-    "strimzi": {"mars-cluster-ca-cert", "mars-kafka-operator", "mars-kafka-jobs", "mars-kafka-minio"},
+    "strimzi": {
+        "mars-cluster-ca-cert", "mars-kafka-operator", "mars-kafka-jobs", "mars-kafka-minio", "mars-kafka-dashboard",
+    },
     "team": {
-        "mars-cluster-ca-cert", "mars-kafka-operator", "mars-kafka-jobs", "mars-kafka-minio", "mars-snowflake",
+        "mars-cluster-ca-cert", "mars-kafka-operator", "mars-kafka-jobs", "mars-kafka-minio", "mars-kafka-dashboard",
+        "mars-snowflake",
     },
 }  # fmt: skip
 """Secrets that somebody else makes: the user, or Strimzi for its users and its authority."""

@@ -211,7 +211,7 @@ def test_a_prefix_stands_before_every_topic_and_group(prefix: str, render: Calla
     assert {rule["resource"]["name"] for _, rule in rules if rule["resource"]["type"] == "topic"} == wanted
     groups = [rule["resource"] for user, rule in rules if rule["resource"]["type"] == "group"]
     assert all(group["patternType"] == "prefix" for group in groups)
-    for group in (GROUP, "mars-cli", "mars-replay"):
+    for group in (GROUP, "mars-cli"):
         assert any(names.group(group).startswith(one["name"]) for one in groups), group
     (minio,) = named(objects, "StatefulSet", "mars-minio")["spec"]["template"]["spec"]["containers"]
     told = {one["name"]: one.get("value") for one in minio["env"]}

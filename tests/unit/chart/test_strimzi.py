@@ -50,7 +50,7 @@ def test_strimzi_takes_every_resource(render: Callable[..., list[Object]]) -> No
             body = {key: value for key, value in one.items() if key not in ("apiVersion", "kind", "metadata")}
             schema = definitions[one["kind"]] | {"required": ["spec"]}
             jsonschema.validate(body, schema)
-    assert sorted(seen) == ["Kafka", "KafkaNodePool", *["KafkaTopic"] * 6, *["KafkaUser"] * 3]
+    assert sorted(seen) == ["Kafka", "KafkaNodePool", *["KafkaTopic"] * 6, *["KafkaUser"] * 4]
 
 
 def test_a_wrong_field_would_be_seen(render: Callable[..., list[Object]]) -> None:

@@ -10,7 +10,7 @@ from .objects import Object, matches, named, pod_templates
 
 SERVICE, PORT = "mars-kafka-bootstrap", 9093
 CA_SECRET = "mars-cluster-ca-cert"
-USERS = {user: f"mars-kafka-{user}" for user in ("operator", "jobs", "minio")}
+USERS = {user: f"mars-kafka-{user}" for user in ("operator", "jobs", "minio", "dashboard")}
 """Each user's name, and that of its Secret, whose key is ``password``."""
 BROKER_POD = {"strimzi.io/cluster": "mars", "strimzi.io/kind": "Kafka", "strimzi.io/name": "mars-kafka"}
 
@@ -35,12 +35,12 @@ def test_users_and_secrets_have_the_names_that_strimzi_gives(objects: list[Objec
         assert user["metadata"]["labels"]["strimzi.io/cluster"] == "mars"
     told = json.dumps([template for _, template in pod_templates(objects)])
     assert f'"secretName": "{CA_SECRET}"' in told
-    for secret in (USERS["operator"], USERS["jobs"], USERS["minio"]):
+    for secret in USERS.values():
         assert f'{{"name": "{secret}", "key": "password"}}' in told
 
 
 def test_policies_let_every_client_reach_the_brokers(objects: list[Object]) -> None:
-    for component in ("operator", "minio", "job-load", "job-sweep", "job-transform", "setup", "schedule"):
+    for component in ("operator", "minio", "job-load", "job-sweep", "job-transform", "setup", "schedule", "dashboard"):
         labels = {
             "app.kubernetes.io/name": "martian-moments",
             "app.kubernetes.io/instance": "mars",
@@ -81,3 +81,18 @@ def test_pods_that_stay_are_made_anew_when_kafkas_secrets_changed(objects: list[
     for kind, name in (("Deployment", "mars-operator"), ("StatefulSet", "mars-minio")):
         annotations = named(objects, kind, name)["spec"]["template"]["metadata"]["annotations"]
         assert len(annotations["checksum/kafka"]) == 64
+
+
+def test_the_dashboard_reads_dead_letters_and_writes_only_with_its_buttons(
+    objects: list[Object], render: Callable[..., list[Object]]
+) -> None:
+    def rights(found: list[Object]) -> dict[str, set[str]]:
+        (user,) = [one for one in found if one["metadata"]["name"] == USERS["dashboard"]]
+        return {one["resource"]["name"]: set(one["operations"]) for one in user["spec"]["authorization"]["acls"]}
+
+    letters = {"ingestion-scheduling.dlq", "minio-events.dlq", "snowflake-load-complete.dlq"}
+    assert rights(objects) == {name: {"Read", "Describe"} for name in letters}
+    acting = rights(render(*VARIANTS["strimzi"], "--set=dashboard.actions.enabled=true"))
+    assert acting == {name: {"Read", "Describe", "Write"} for name in letters} | {
+        name.removesuffix(".dlq"): {"Write", "Describe"} for name in letters
+    }

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from mm_cli import letters, main, schedule, status, trace
+from mm_cli import main, schedule, status, trace
 from mm_cli.errors import CliError
-from mm_cli.kafka_session import Message
 from mm_cli.tables import table
+from mm_contracts.letters import Letter, Message, note, original, selected
+from mm_contracts.letters import letters as letters_of
 from mm_contracts.messages import parse_schedule
 from mm_contracts.sources import Sources
 from mm_contracts.topics import TOPICS
@@ -100,7 +101,16 @@ def test_a_server_that_is_away_is_told_by_address(
 
 
 def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (["schedule"], ["status"], ["sql"], ["trace"], ["dlq"], ["replay"], ["warehouse", "check"]):
+    for command in (
+        ["schedule"],
+        ["status"],
+        ["sql"],
+        ["trace"],
+        ["dlq"],
+        ["replay"],
+        ["drop"],
+        ["warehouse", "check"],
+    ):
         assert main.run([*command, "--help"]) == 0
         text = capsys.readouterr().out
         assert f"mars {' '.join(command)}" in text.partition("example")[2]
@@ -128,53 +138,95 @@ def _letter(offset: int, when: int, reason: str = "NotJson", topic: bytes = b"mi
 
 
 def test_a_replayed_letter_is_the_message_as_it_was() -> None:
-    topic, key, value, headers = letters.original(_letter(7, 1), "minio-events")
+    topic, key, value, headers = original(Letter(_letter(7, 1)), "minio-events")
     assert (topic, key, value, headers) == ("minio-events", b"key", b"\xffvalue", {"traceparent": b"00-x"})
 
 
 def test_the_newest_letters_oldest_first() -> None:
-    found = [_letter(1, 30), _letter(2, 10), _letter(3, 20, reason="BadMessage")]
-    assert [letter.offset for letter in letters.selected(found, 0)] == [2, 3, 1]
-    assert [letter.offset for letter in letters.selected(found, 2)] == [3, 1]
-    assert [letter.offset for letter in letters.selected(found, 0, "BadMessage")] == [3]
+    found = letters_of([_letter(1, 30), _letter(2, 10), _letter(3, 20, reason="BadMessage")])
+    assert [letter.message.offset for letter in selected(found, 0)] == [2, 3, 1]
+    assert [letter.message.offset for letter in selected(found, 2)] == [3, 1]
+    assert [letter.message.offset for letter in selected(found, 0, "BadMessage")] == [3]
 
 
-def test_a_shortened_letter_stays_where_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    published: list[Any] = []
-    short = _letter(1, 1)
-    short.headers["dlq-size"] = b"9000000"
-    monkeypatch.setattr("mm_cli.kafka_session.read_all", lambda *_: iter([short, _letter(2, 2)]))
-    monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: published.extend(messages))
-    monkeypatch.setattr("mm_cli.kafka_session.mark_done", lambda *_: None)
+class Topic:
+    """A dead-letter topic that takes what is published to it, and keeps what goes elsewhere."""
+
+    def __init__(self, *messages: Message) -> None:
+        self.messages = list(messages)
+        self.sent: list[Any] = []
+
+    def read(self, _topic: str, _timeout: float) -> Any:
+        return iter(list(self.messages))
+
+    def publish(self, messages: Any, _timeout: float) -> None:
+        for topic, key, value, headers in messages:
+            if topic.endswith(".dlq"):
+                at = 100 + len(self.messages)
+                self.messages.append(Message(topic, 1, at, key, value, headers, at))
+            else:
+                self.sent.append((topic, value))
+
+
+@pytest.fixture
+def dead(monkeypatch: pytest.MonkeyPatch) -> Topic:
+    """Two dead letters of minio-events."""
+    topic = Topic(_letter(1, 1), _letter(2, 2))
+    monkeypatch.setattr("mm_cli.kafka_session.read_all", topic.read)
+    monkeypatch.setattr("mm_cli.kafka_session.publish", topic.publish)
+    return topic
+
+
+def test_a_shortened_letter_stays_where_it_is(dead: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    dead.messages[0].headers["dlq-size"] = b"9000000"
     assert main.run(["replay", "minio-events"]) == 0
-    assert len(published) == 1
+    assert len(dead.sent) == 1
     said = capsys.readouterr().out
     assert "left out 1 shortened letter: `mars dlq minio-events --json` says where" in said
     assert "published 1 dead letters" in said
 
 
-def test_replay_says_what_it_would_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    published: list[Any] = []
-    done: list[int] = []
-    monkeypatch.setattr("mm_cli.kafka_session.read_all", lambda *_: iter([_letter(1, 1), _letter(2, 2)]))
-    monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: published.extend(messages))
-    monkeypatch.setattr("mm_cli.kafka_session.mark_done", lambda _, letters: done.extend(x.offset for x in letters))
+def test_a_letter_is_replayed_once_whichever_were_chosen_before(
+    dead: Topic, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main.run(["replay", "minio-events", "--dry-run"]) == 0
-    assert published == done == []
+    assert dead.sent == []
     assert "2 dead letters of minio-events; nothing was published" in capsys.readouterr().out
     assert main.run(["replay", "minio-events", "--limit", "1"]) == 0
-    assert [(topic, value) for topic, _, value, _ in published] == [("minio-events", b"\xffvalue")]
-    assert done == []
+    assert dead.sent == [("minio-events", b"\xffvalue")]
     assert main.run(["replay", "minio-events"]) == 0
-    assert done == [1, 2]
+    assert main.run(["replay", "minio-events"]) == 0
+    assert len(dead.sent) == 2
+    capsys.readouterr()
     assert main.run(["dlq", "minio-events", "--json"]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert [(line["offset"], line["reason"], line["partition"]) for line in lines] == [
-        ("1", "NotJson", "2"),
-        ("2", "NotJson", "2"),
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["offset"], line["reason"], line["partition"], line["done"]) for line in lines] == [
+        ("1", "NotJson", "2", "replayed"),
+        ("2", "NotJson", "2", "replayed"),
     ]
+    assert main.run(["replay", "minio-events", "--again"]) == 0
+    assert len(dead.sent) == 4
+
+
+def test_a_dropped_letter_is_neither_listed_nor_replayed(dead: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["drop", "minio-events", "--reason", "NotJson", "--limit", "1"]) == 0
+    assert "dropped 1 dead letters" in capsys.readouterr().out
+    assert main.run(["replay", "minio-events"]) == 0
+    assert len(dead.sent) == 1
+    capsys.readouterr()
+    for words, count in ((["dlq", "minio-events", "--json"], 1), (["dlq", "minio-events", "--json", "--all"], 2)):
+        assert main.run(words) == 0
+        assert len(capsys.readouterr().out.splitlines()) == count
+
+
+def test_what_was_done_last_counts_and_a_note_is_no_letter() -> None:
+    first = Letter(_letter(7, 5))
+    notes = []
+    for at, done in ((20, "dropped"), (30, "replayed"), (10, "dropped")):
+        topic, key, value, headers = note(first, "minio-events", done, "Ada")  # type: ignore[arg-type]
+        notes.append(Message(topic, 2, at, key, value, headers, at))
+    (found,) = letters_of([*notes, first.message])
+    assert (found.done, found.by, found.at_ms) == ("replayed", "Ada", 30)
 
 
 def test_a_table() -> None:

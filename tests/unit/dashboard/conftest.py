@@ -15,6 +15,7 @@ from mm_dashboard.settings import Settings
 from starlette.testclient import TestClient
 
 from .fake_kube import FakeKube, serving
+from .letterbox import Letterbox
 from .scripted import AT, MemoryStore, ScriptedWarehouse, frame, rover, source_health
 
 
@@ -26,6 +27,7 @@ class Site:
     warehouse: ScriptedWarehouse
     kube: FakeKube
     store: MemoryStore
+    mail: Letterbox
 
 
 @pytest.fixture
@@ -74,13 +76,13 @@ def site(
     warehouse: ScriptedWarehouse, kube: FakeKube, settings_of: Callable[..., Settings], options: dict[str, Any]
 ) -> Iterator[Site]:
     """The application, started."""
-    store = MemoryStore()
+    store, mail = MemoryStore(), Letterbox()
     with serving(kube) as url:
         settings = settings_of(url, **options)
         api = Api(settings)
-        app = build(settings, warehouse, api, store, api.close)
+        app = build(settings, warehouse, api, store, mail, api.close)
         with TestClient(app, base_url="http://mars.example") as client:
-            yield Site(client, warehouse, kube, store)
+            yield Site(client, warehouse, kube, store, mail)
 
 
 TEMPLATES = Path(queries.__file__).parent / "templates"

@@ -1,6 +1,7 @@
 """When the page that describes the models is made anew, and what its failures do."""
 
 import io
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.transform.dbt import DbtProblem, fingerprint
 from mm_jobs.transform.docs import CONTENT, FINGERPRINT, GENERATED_AT, Content, Docs, why_due
-from mm_jobs.transform.page import Counts, composed, counted, readable
+from mm_jobs.transform.page import Counts, Written, composed, counted, lineage, readable
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -62,12 +63,12 @@ class Maker:
         self.problem: Exception | None = None
         self.models = "one"
 
-    def page(self, counts: Counts) -> bytes:
+    def page(self, counts: Counts) -> Written:
         assert counts is COUNTS
         if self.problem:
             raise self.problem
         self.pages += 1
-        return b"<html>page %d</html>" % self.pages
+        return Written(b"<html>page %d</html>" % self.pages, b"[]")
 
     def fingerprint(self) -> str:
         return self.models
@@ -169,3 +170,23 @@ def test_a_page_is_one_file_and_an_unknown_one_is_refused() -> None:
     assert page == '<script>n=[o("manifest",{"a": "<\\/script>"}),o("catalog",{"b": 1})]</script>'
     with pytest.raises(ValueError, match="MANIFEST"):
         composed("<html></html>", {}, {})
+
+
+def test_the_lineage_tells_of_each_table_what_it_came_from() -> None:
+    def node(name: str, kind: str, schema: str, **more: object) -> dict[str, object]:
+        return {"name": name, "resource_type": kind, "schema": schema, "fqn": ["p", schema.lower(), name], **more}
+
+    manifest = {
+        "nodes": {
+            "m.g": node("summary", "model", "GOLD", description="One row\n  per rover."),
+            "m.s": node("fact", "model", "SILVER"),
+            "t.x": node("unique", "test", "AUDIT"),
+        },
+        "sources": {"s.raw": node("raw", "source", "BRONZE")},
+        "parent_map": {"m.g": ["m.s", "t.x"], "m.s": ["s.raw"]},
+    }
+    assert json.loads(lineage(manifest)) == [
+        {"name": "bronze.raw", "layer": "bronze", "description": "", "from": []},
+        {"name": "gold.summary", "layer": "gold", "description": "One row per rover.", "from": ["silver.fact"]},
+        {"name": "silver.fact", "layer": "silver", "description": "", "from": ["bronze.raw"]},
+    ]
