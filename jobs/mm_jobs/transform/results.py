@@ -47,7 +47,8 @@ def record(warehouse: Warehouse, run_id: str, tests: Sequence[NodeResult]) -> No
     Raises:
         JobError: the warehouse failed.
     """
-    now = naive_utc(datetime.now(UTC))
+    moment = datetime.now(UTC)
+    now, stamp = naive_utc(moment), moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     ran = [test for test in tests if test.status != "skipped"]
     bad = [test for test in ran if test.failures and test.sql][:_LOOKED_AT]
     rows_of = {test.name: broken_rows(warehouse, test.sql) for test in bad}
@@ -66,7 +67,7 @@ def record(warehouse: Warehouse, run_id: str, tests: Sequence[NodeResult]) -> No
                 run_id,
                 now,
                 rows_of.get(test.name),
-                f"{now:%Y-%m-%dT%H:%M:%SZ} {test.status} {'-' if test.failures is None else test.failures} {run_id}\n",
+                f"{stamp} {test.status} {'-' if test.failures is None else test.failures} {run_id}\n",
             )
         ]
         values = ", ".join(f"column{n}{_type(name)} as {name}" for n, name in enumerate(_COLUMNS, 1))
