@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mm_contracts.bronze import KEPT_LEDGERS, SCHEMA, all_tables, create_statement
 from mm_contracts.keys import BACKED_UP
 
+from mm_cli.place import add_place
+from mm_cli.reach import as_environment
 from mm_cli.stores import Entry, Store, archive_bucket, other
 
 if TYPE_CHECKING:
@@ -53,11 +55,23 @@ def add_parser(commands: Any) -> None:
         parser.add_argument(
             "--timeout", type=float, default=60.0, metavar="SECONDS", help="for the login (default: 60)"
         )
+        add_place(parser)
         parser.set_defaults(func=func)
 
 
 def run_backup(arguments: argparse.Namespace) -> int:
     """Copy what the target lacks."""
+    with as_environment(arguments, bucket=True):
+        return _backup(arguments)
+
+
+def run_restore(arguments: argparse.Namespace) -> int:
+    """Bring back what the archive lacks."""
+    with as_environment(arguments, bucket=True):
+        return _restore(arguments)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
     from mm_cli.warehouse_session import session
 
     target = other(arguments.place, make=True)
@@ -70,8 +84,8 @@ def run_backup(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_restore(arguments: argparse.Namespace) -> int:
-    """Bring back what the archive lacks: ledgers first, manifests last: nothing is asked for that is still to come."""
+def _restore(arguments: argparse.Namespace) -> int:
+    """Ledgers first, manifests last: nothing is asked for that is still to come."""
     from mm_cli.warehouse_session import session
 
     source = other(arguments.place, make=False)

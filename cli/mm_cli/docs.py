@@ -19,7 +19,9 @@ def add_parser(commands: Any) -> None:
         "docs",
         help="serve the page that describes the models and their lineage",
         description=f"Serve {DOCS_PAGE} of bucket S3_BUCKET on /, read only, until the process is ended.",
-        epilog="Transform runs renew the page when the models changed and now and then; /healthz says that it serves.",
+        epilog="Transform runs renew the page when the models changed, and now and then. /healthz says it serves.\n\n"
+        "example: mars docs --port 8000",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")

@@ -6,6 +6,8 @@ USAGE: Final = 64
 """The request itself is wrong: repeating it cannot help."""
 UNAVAILABLE: Final = 69
 """A server did not answer or refused: repeating it later can help."""
+BUG: Final = 70
+"""This program is at fault."""
 NOT_FOUND: Final = 1
 """The question was answered, and the answer is no."""
 

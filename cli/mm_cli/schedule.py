@@ -14,6 +14,7 @@ from mm_contracts.sols import format_sols, parse_sols
 from mm_contracts.topics import SCHEDULING, TRACEPARENT, new_trace_id, traceparent
 
 from mm_cli.errors import USAGE, CliError
+from mm_cli.place import add_place
 
 if TYPE_CHECKING:
     from mm_contracts.sources import Sources
@@ -44,6 +45,7 @@ def add_parser(commands: Any) -> None:
         "tells, so that another can take over; else the rover's first)",
     )
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="wait for Kafka (default: 120)")
+    add_place(parser)
     parser.set_defaults(func=run)
 
 
@@ -124,8 +126,11 @@ def _sources() -> "Sources | None":
 def run(arguments: argparse.Namespace) -> int:
     """Publish the schedule and say how to follow it."""
     from mm_cli.kafka_session import names, publish
+    from mm_cli.reach import in_the_operator
 
     tasks = tasks_of(arguments.dataset, arguments.rover, arguments.sols)
+    if (code := in_the_operator(arguments)) is not None:
+        return code
     trace_id, now = new_trace_id(), datetime.now(UTC)
     messages = []
     for source, part in by_source(arguments.dataset, tasks, arguments.source, _sources()).items():

@@ -7,7 +7,10 @@ import time
 from typing import Any, Final
 
 from mm_cli.errors import NOT_FOUND, CliError
+from mm_cli.options import add_format
+from mm_cli.place import add_place
 from mm_cli.tables import table
+from mm_cli.values import grouped
 
 COLUMNS: Final = {
     "ROVER_NAME": "ROVER",
@@ -34,14 +37,18 @@ def add_parser(commands: Any) -> None:
         "status",
         help="how complete the archive is, per rover",
         description="Print, per rover, what its manifest promises, what is archived, and the gaps.",
-        epilog="example: mars status --json | jq '.[].gaps'",
+        epilog="""examples:
+  mars status
+  mars status -n team -o json | jq '.[].gaps'""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="a JSON list of rovers, with a total")
+    add_format(parser, "a JSON list of rovers, with a total")
     parser.add_argument("--check", action="store_true", help="exit 1 unless the archive is complete")
     parser.add_argument(
         "--watch", type=float, metavar="SECONDS", help="go on: a JSON line each time, until interrupted"
     )
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
+    add_place(parser)
     parser.set_defaults(func=run)
 
 
@@ -60,32 +67,32 @@ def totals(rovers: list[dict[str, Any]]) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, and say whether the archive is complete."""
-    from mm_cli.warehouse_session import session
+    from mm_cli.reach import warehouse
 
     if arguments.watch is not None:
         return _watch(arguments)
-    with session(arguments.timeout) as warehouse:
-        rovers = _rovers(warehouse)
+    with warehouse(arguments) as session:
+        rovers = _rovers(session)
     whole = complete(rovers)
-    if arguments.json:
+    if arguments.output == "json":
         print(_json_line(rovers))
     else:
         shown = [*rovers, totals(rovers)] if len(rovers) > 1 else rovers
-        print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown]))
+        print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown], grouped))
         print("the archive is complete" if whole else _why_not(rovers))
     return NOT_FOUND if arguments.check and not whole else 0
 
 
 def _watch(arguments: argparse.Namespace) -> int:
     """Print a JSON line every so many seconds; a warehouse that is away for a while is asked again."""
-    from mm_cli.warehouse_session import session
+    from mm_cli.reach import warehouse
 
     while True:
         try:
-            with session(arguments.timeout) as warehouse:
+            with warehouse(arguments) as session:
                 while True:
                     try:
-                        print(_json_line(_rovers(warehouse)), flush=True)
+                        print(_json_line(_rovers(session)), flush=True)
                     except CliError as error:
                         if error.code != NOT_FOUND:
                             raise

@@ -10,6 +10,7 @@ from mm_contracts.rovers import canonical_rover
 from mm_contracts.sols import parse_sols
 
 from mm_cli.errors import NOT_FOUND, USAGE, CliError
+from mm_cli.place import add_place
 from mm_cli.tables import table
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("what", metavar="ROVER/SOL|TRACE-ID")
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
+    add_place(parser)
     parser.set_defaults(func=run)
 
 
@@ -56,11 +58,11 @@ def parse_subject(text: str) -> tuple[str, int] | str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is known."""
-    from mm_cli.warehouse_session import session
+    from mm_cli.reach import warehouse
 
     subject = parse_subject(arguments.what)
-    with session(arguments.timeout) as warehouse:
-        found = _trace_id(warehouse, subject) if isinstance(subject, str) else _sol(warehouse, *subject)
+    with warehouse(arguments) as session:
+        found = _trace_id(session, subject) if isinstance(subject, str) else _sol(session, *subject)
     if not found:
         print(
             f"nothing in the warehouse speaks of {arguments.what}; what is not loaded yet shows in `kubectl get iplan`"

@@ -16,6 +16,8 @@ from mm_contracts.connections import SettingsError, check_key
 from mm_cli import external_stage
 from mm_cli.errors import NOT_FOUND, CliError
 from mm_cli.findings import Finding
+from mm_cli.place import add_place
+from mm_cli.reach import as_environment
 
 if TYPE_CHECKING:
     from mm_cli.warehouse_session import Session
@@ -42,10 +44,16 @@ def add_parser(commands: Any) -> None:
     checking.set_defaults(func=check)
     for step in (making, checking):
         step.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
+        add_place(step)
 
 
 def init(arguments: argparse.Namespace) -> int:
     """Create what is missing; running it again changes nothing."""
+    with as_environment(arguments):
+        return _init(arguments)
+
+
+def _init(arguments: argparse.Namespace) -> int:
     from mm_cli.warehouse_session import session
 
     database = os.environ.get("SNOWFLAKE_DATABASE") or "MARS"
@@ -69,6 +77,11 @@ def init(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Print each finding; exit 1 where something is missing."""
+    with as_environment(arguments):
+        return _check(arguments)
+
+
+def _check(arguments: argparse.Namespace) -> int:
     from mm_cli.warehouse_session import session
 
     findings = list(_key_findings())

@@ -2,13 +2,16 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mm_contracts.connections import SettingsError, check_key, warehouse_arguments
 
 from mm_cli.errors import USAGE, CliError
+
+SEARCH_PATH: Final = "$current, GOLD, SILVER"
+"""Where the command line looks for a name without a schema, as Snowflake's parameter has it."""
 
 
 class Session:
@@ -43,11 +46,17 @@ def load_key(path: str, passphrase: bytes | None) -> None:
 
 
 @contextlib.contextmanager
-def session(timeout: float) -> Iterator[Session]:
-    """Log in for the block, or raise CliError within about ``timeout`` seconds."""
+def session(timeout: float, env: Mapping[str, str] | None = None) -> Iterator[Session]:
+    """Log in for the block, or raise CliError within about ``timeout`` seconds.
+
+    Args:
+        timeout: seconds.
+        env: the variables that say where and as whom; by default the process's own.
+    """
+    variables = os.environ if env is None else env
     try:
-        arguments = warehouse_arguments(os.environ)
-        check_key(os.environ, load_key)
+        arguments = warehouse_arguments(variables)
+        check_key(variables, load_key)
     except SettingsError as error:
         raise CliError(f"{error}. See `mars --help` for how to reach the warehouse", USAGE) from None
     import snowflake.connector
@@ -59,7 +68,11 @@ def session(timeout: float) -> Iterator[Session]:
             paramstyle="qmark",
             login_timeout=max(1, int(timeout)),
             client_session_keep_alive=False,
-            session_parameters={"QUERY_TAG": "martian-moments cli", "CLIENT_TELEMETRY_ENABLED": False},
+            session_parameters={
+                "QUERY_TAG": "martian-moments cli",
+                "CLIENT_TELEMETRY_ENABLED": False,
+                "SEARCH_PATH": SEARCH_PATH,
+            },
         )
     except (Error, OSError) as error:
         where = f"{arguments.get('host', arguments['account'])}:{arguments.get('port', 443)}"

@@ -1,63 +1,52 @@
-"""Running the ``mars`` command line from this machine against the cluster.
-
-What needs the warehouse runs here through a port-forward; what needs Kafka runs inside the operator's pod, where
-Kafka's advertised address is right.
-"""
+"""Running the product's own ``mars`` from this machine against the local cluster, and ways to its pages."""
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from urllib.parse import urlsplit
+import sys
+from collections.abc import Mapping, Sequence
 
-from mm_hack.forward import config_values, forwarding, port_forward, secret_values
-from mm_hack.places import RELEASE
+from mm_hack import tools
+from mm_hack.forward import forwarding, secret_values
+from mm_hack.places import CONTEXT, NAMESPACE, RELEASE, REPO
 from mm_hack.venv import ensure_project
 
 DOCS_PORT = 8000
 DASHBOARD_PORT = 8000
-WAREHOUSE_COMMANDS = frozenset({"sql", "status", "trace", "warehouse"})
-BUCKET_COMMANDS = frozenset({"backup", "restore"})
-"""What needs the bucket beside the warehouse, and files of this machine."""
 
 
-@contextmanager
-def archive_command(kubectl: Sequence[str], arguments: Sequence[str]) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Yield (command, environment) for a ``mars`` call that needs the warehouse, while its port-forward lasts."""
-    settings = config_values(kubectl, f"{RELEASE}-env")
-    environment = {**os.environ, **{k: v for k, v in settings.items() if k.startswith("SNOWFLAKE_")}}
-    environment |= secret_values(kubectl, f"{RELEASE}-warehouse")
-    command = [str(ensure_project() / "mars"), *arguments]
-    if "SNOWFLAKE_HOST" not in settings:
-        yield command, environment
-        return
-    with port_forward(kubectl, f"svc/{RELEASE}-warehouse", int(settings["SNOWFLAKE_PORT"])) as port:
-        yield command, {**environment, "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(port)}
+def archive_environment(namespace: str = "", given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment in which ``mars`` finds the release of the local cluster.
+
+    Args:
+        namespace: where the release is; by default what MARS_NAMESPACE says, or the demo's.
+        given: the environment to begin with; by default this process's. Its MARS_* variables stay; where it names a
+            warehouse or Kafka of its own, that is left out, since the local cluster's is meant.
+    """
+    begin = os.environ if given is None else given
+    kept = {k: v for k, v in begin.items() if not k.startswith(("SNOWFLAKE_", "KAFKA_"))}
+    kubectl = tools.folder() / "kubectl"
+    own = {"MARS_KUBECTL": str(kubectl)} if kubectl.exists() else {}
+    there = {"MARS_NAMESPACE": namespace} if namespace else {}
+    return {"MARS_CONTEXT": CONTEXT, "MARS_NAMESPACE": NAMESPACE, **own, **kept, **there}
 
 
-@contextmanager
-def bucket_environment(kubectl: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield the variables by which the release's bucket is reached from here, while its port-forward lasts."""
-    settings = config_values(kubectl, f"{RELEASE}-env")
-    environment = {name: value for name, value in settings.items() if name.startswith(("S3_", "AWS_"))}
-    host = urlsplit(settings.get("S3_ENDPOINT_URL", "")).hostname
-    if host != f"{RELEASE}-minio":  # a store outside: its address is good here too, and its keys are the caller's own
-        yield environment
-        return
-    environment |= secret_values(kubectl, host)
-    with port_forward(kubectl, f"svc/{host}", urlsplit(settings["S3_ENDPOINT_URL"]).port or 80) as port:
-        yield {**environment, "S3_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+def archive_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command of a ``mars`` call; its environment is ``archive_environment``."""
+    return [str(ensure_project() / "mars"), *arguments]
 
 
-def run_command(kubectl: Sequence[str], arguments: Sequence[str]) -> int:
-    """Run ``mars`` with these arguments against the cluster and return its exit code."""
-    if arguments and arguments[0] in BUCKET_COMMANDS:
-        with archive_command(kubectl, arguments) as (command, environment), bucket_environment(kubectl) as more:
-            return subprocess.run(command, env={**environment, **more}).returncode
-    if arguments and arguments[0] in WAREHOUSE_COMMANDS:
-        with archive_command(kubectl, arguments) as (command, environment):
-            return subprocess.run(command, env=environment).returncode
-    return subprocess.run([*kubectl, "exec", "-i", f"deploy/{RELEASE}-operator", "--", "mars", *arguments]).returncode
+def run_command(arguments: Sequence[str], namespace: str = "") -> int:
+    """Run ``mars`` with these arguments and return its exit code. Help needs neither cluster nor packages."""
+    environment = archive_environment(namespace)
+    if set(arguments) & {"-h", "--help"}:
+        path = os.pathsep.join(str(REPO / room) for room in ("cli", "contracts"))
+        return subprocess.run(
+            [sys.executable, "-m", "mm_cli.main", *arguments], env={**environment, "PYTHONPATH": path}
+        ).returncode
+    try:
+        return subprocess.run(archive_command(arguments), env=environment).returncode
+    except KeyboardInterrupt:
+        return 130
 
 
 def show_docs(kubectl: Sequence[str], local_port: int | None = None) -> int:

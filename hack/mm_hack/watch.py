@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from mm_hack.access import archive_command
+from mm_hack.access import archive_command, archive_environment
 from mm_hack.snapshot import RoverArchive, Snapshot, progress_line, rover_archive, summarise
 
 POLL_SECONDS = 2.0
@@ -36,18 +36,21 @@ class Archive:
 def archive_of(kubectl: Sequence[str]) -> Iterator[Archive]:
     """Yield the archive's state, kept fresh while the context lasts."""
     archive = Archive()
-    with archive_command(kubectl, ["status", "--watch", "3"]) as (command, environment):
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert process.stdout is not None
-        reader = threading.Thread(target=archive.read, args=(iter(process.stdout.readline, ""),), daemon=True)
-        reader.start()
-        try:
-            yield archive
-        finally:
-            process.terminate()
-            process.wait()
+    process = subprocess.Popen(
+        archive_command(["status", "--watch", "3"]),
+        env=archive_environment(kubectl[kubectl.index("--namespace") + 1]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    reader = threading.Thread(target=archive.read, args=(iter(process.stdout.readline, ""),), daemon=True)
+    reader.start()
+    try:
+        yield archive
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def look(kubectl: Sequence[str], rovers: Sequence[RoverArchive]) -> Snapshot:

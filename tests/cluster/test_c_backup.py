@@ -17,7 +17,7 @@ def test_a_lost_namespace_comes_back_from_its_backup(
     system: System, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def mars(*arguments: str) -> str:
-        code = access.run_command(release.kubectl(NAMESPACE), arguments)
+        code = access.run_command(arguments, NAMESPACE)
         said = capfd.readouterr()
         assert code == 0, said
         return str(said.out)

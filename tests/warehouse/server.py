@@ -18,6 +18,8 @@ import snowflake.connector
 
 USER = "mars"
 PASSWORD = "a-password-of-the-tests"
+READER = "mars_reader"
+READER_PASSWORD = "another-password-of-the-tests"
 START_SECONDS = 60
 
 
@@ -46,6 +48,8 @@ class Warehouse:
             "WAREHOUSE_PORT": str(self.port),
             "WAREHOUSE_USER": USER,
             "WAREHOUSE_PASSWORD": PASSWORD,
+            "WAREHOUSE_READER_USER": READER,
+            "WAREHOUSE_READER_PASSWORD": READER_PASSWORD,
             "LOG_LEVEL": "DEBUG",
             **self._settings,
         }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from mm_cli import main
 from mm_cli.backup import add_rows, ledger_rows
@@ -15,7 +17,7 @@ from mm_contracts.connections import warehouse_arguments
 from mm_jobs.common.log import Log
 
 from tests.warehouse.loads import TRACE, MemoryBucket, Topic, key_of, load, photos_document
-from tests.warehouse.server import Warehouse
+from tests.warehouse.server import READER, READER_PASSWORD, Warehouse
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +60,53 @@ def test_a_wrong_password_is_told_at_login(monkeypatch: pytest.MonkeyPatch, caps
 
 def test_rows_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["sql", "select 1 as ONE, 'x' as TEXT;"]) == 0
-    assert capsys.readouterr().out.splitlines() == ["ONE  TEXT", "---  ----", "  1  x"]
+    assert capsys.readouterr().out.splitlines() == ["one  text", "---  ----", "  1  x"]
     assert main.run(["sql", "select 1 as ONE, null as NOTHING", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"ONE": 1, "NOTHING": None}
+    assert json.loads(capsys.readouterr().out) == {"one": 1, "nothing": None}
     assert main.run(["sql", "selec 1"]) == 64
     assert "the warehouse refused" in capsys.readouterr().err
+
+
+def test_numbers_are_as_they_are_and_headers_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    statement = (
+        "select 137.441635::float as LONGITUDE, -4.589466996::float, 0.0031::float as SHARE, 1228943 as ID, count(*), "
+        "max_by('a', 1), '2026-01-02 03:04:05.6'::timestamp_ntz as AT"
+    )
+    assert main.run(["sql", statement]) == 0
+    header, _, row = capsys.readouterr().out.splitlines()
+    assert header.split() == ["longitude", "column_2", "share", "id", "count", "max_by_a_1", "at"]
+    assert row.split()[:5] == ["137.441635", "-4.589466996", "0.0031", "1228943", "1"]
+    assert main.run(["sql", statement, "-o", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["longitude"], found["count"], found["at"]) == (137.441635, 1, "2026-01-02T03:04:05.6Z")
+
+
+def test_each_of_several_statements_shows_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["sql", "select 1 as A; select 2 as B\\G select ';' as C"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == ["a", "-", "1"]
+    assert out[3].startswith("-- row 1")
+    assert out[4:] == ["b  2", "c", "-", ";"]
+    assert main.run(["sql", "select 1 as A; selec 2; select 3"]) == 64
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["a", "-", "1"], "what came before the fault is shown"
+    assert "the warehouse refused" in told.err
+
+
+def test_names_are_found_in_gold_and_then_in_silver(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = "create table GOLD.BOTH as select 1 as X; create table SILVER.BOTH as select 2 as X; "
+    assert main.run(["sql", f"{made} create table SILVER.ONLY as select 3.25::float as X"]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("SNOWFLAKE_USER", READER)
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", READER_PASSWORD)
+    assert main.run(["sql", "select b.X, o.X from BOTH b, ONLY o", "-o", "csv"]) == 0
+    assert capsys.readouterr().out == "x,x_2\n1,3.25\n"
+    assert main.run(["sql", "select X from ONLY", "-o", str(tmp_path / "x.parquet")]) == 0
+    assert pq.read_table(tmp_path / "x.parquet").to_pylist() == [{"x": 3.25}]
+    assert main.run(["sql", "drop table GOLD.BOTH"]) == 64
+    assert "may only read" in capsys.readouterr().err
 
 
 def test_status_before_dbt_has_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The fifteen questions that people ask, as named queries, answered over the simulator's small archive."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import mm_cli
 import pytest
+from mm_cli import main
 
 from tests.warehouse.bronze import Source, coordinates_batch, failed, manifest_batch, outcome, photo_batch
 from tests.warehouse.dbt_runs import Dbt, running
+from tests.warehouse.server import READER, READER_PASSWORD
 
 AT = "2025-10-07T12:00:00"
 QUESTIONS = {path.stem[3:]: path.read_text() for path in sorted(Path(mm_cli.__file__).parent.glob("questions/*.sql"))}
@@ -50,6 +53,34 @@ def names(source: Source, rover: str) -> Iterator[tuple[int, str]]:
             product = name[:51] if rover == "Perseverance" else name
             latest[product] = max(name, latest.get(product, ""))
         yield from ((entry["sol"], name) for name in latest.values())
+
+
+@pytest.fixture
+def reader(dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in dbt.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SNOWFLAKE_USER", READER)
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", READER_PASSWORD)
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_command_runs_them_and_takes_conditions(dbt: Dbt, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in QUESTIONS:
+        assert main.run(["questions", name, "-o", "json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert len(told) == len(ask(dbt, name))
+    rover, sol = ask(dbt, "longest-drives")[5][:2]
+    wanted = ["--where", f"rover_name={rover.lower()}", "--where", f"sol>={sol}"]
+    assert main.run(["questions", "longest", *wanted, "-o", "json"]) == 0
+    narrowed = json.loads(capsys.readouterr().out)
+    rows = [row for row in ask(dbt, "longest-drives") if row[0] == rover and row[1] >= sol]
+    assert [(one["sol"], one["length_m"]) for one in narrowed] == [(row[1], row[2]) for row in rows]
+    assert narrowed
+    assert main.run(["questions", "13", "--limit", "1", "-x"]) == 0
+    assert "longitude" in capsys.readouterr().out
+    assert main.run(["questions", "newest", "--where", "no_such_column=1"]) == 64
+    assert main.run(["questions", "photos"]) == 1
+    assert "fits photos-while-driving" in capsys.readouterr().err
 
 
 def test_there_are_fifteen_and_each_begins_with_its_title() -> None:

@@ -80,6 +80,13 @@ class Engine:
                 },
             )
             self._open(settings)
+            self.table_functions = frozenset(
+                str(name).lower()
+                for (name,) in self._root.execute(
+                    "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN ('table', 'pragma')"
+                ).fetchall()
+            )
+            """Names of the engine's functions that give tables."""
         except duckdb.IOException as error:
             raise EngineError(
                 f"Cannot open the database files in {settings.directory}: {error}. "

@@ -69,7 +69,8 @@ class _Raw(argparse.RawDescriptionHelpFormatter):
 _HELP = """The embedded warehouse: Snowflake's protocol over DuckDB, for when there is no Snowflake account.
 
 Environment (defaults in brackets):
-  WAREHOUSE_USER, WAREHOUSE_PASSWORD   the one account (required)
+  WAREHOUSE_USER, WAREHOUSE_PASSWORD   the account that owns all (required)
+  WAREHOUSE_READER_USER, WAREHOUSE_READER_PASSWORD   an account that may only read (default: none)
   WAREHOUSE_DIR [/data]                database files, stages and spill; a volume
   WAREHOUSE_HOST [0.0.0.0], WAREHOUSE_PORT [8080]
   WAREHOUSE_DATABASE [MARS], WAREHOUSE_SCHEMAS [BRONZE,SILVER,GOLD]   created at start

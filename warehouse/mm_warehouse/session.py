@@ -36,8 +36,20 @@ class RecentResults(OrderedDict[str, Any]):
 class Session:
     """One login. Statements of a session run one after the other."""
 
-    def __init__(self, session_id: int, engine: Engine, locks: TableLocks, database: str | None, schema: str | None):
+    def __init__(
+        self,
+        session_id: int,
+        engine: Engine,
+        locks: TableLocks,
+        database: str | None,
+        schema: str | None,
+        read_only: bool = False,
+    ):
         self.id = session_id
+        self.read_only = read_only
+        """Whether the user may only read."""
+        self.search_path: tuple[str, ...] = ()
+        """Schemas where unqualified names are looked up after the current one."""
         self.engine = engine
         self.locks = locks
         self.token = secrets.token_urlsafe(32)
@@ -66,6 +78,27 @@ class Session:
                 yield
             finally:
                 self.last_used = time.monotonic()
+
+    def set_search_path(self, path: tuple[str, ...]) -> None:
+        """Look unqualified names up in these schemas of the current database, too, those of them that are there."""
+        self.search_path = path
+        self.apply_search_path()
+
+    def apply_search_path(self) -> None:
+        """Tell the engine; after each change of the current schema, which resets it."""
+        database, schema = self.connection.database, self.connection.schema
+        if not (self.search_path and database):
+            return
+        rows = self.duck.execute(
+            "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ?", [database]
+        ).fetchall()
+        there = {name for (name,) in rows}
+        names = [name for name in dict.fromkeys((schema or "", *self.search_path)) if name in there]
+        if names:
+            quoted = ",".join(f'"{database}"."{name}"' for name in names)
+            self.duck.execute(f"SET search_path = '{quoted}'")
+            if not self.connection.schema_set:
+                self.connection._schema, self.connection.schema_set = names[0], True
 
     def interrupt(self) -> None:
         """Cancel the statement that is running, if any."""
@@ -118,9 +151,9 @@ class Sessions:
         # Ids name private schemas, so they must differ from those of the process before: hence not from 1.
         self._ids = itertools.count(secrets.randbits(40))
 
-    def open(self, database: str | None, schema: str | None) -> Session:
+    def open(self, database: str | None, schema: str | None, read_only: bool = False) -> Session:
         """Log in."""
-        session = Session(next(self._ids), self._engine, self._locks, database, schema)
+        session = Session(next(self._ids), self._engine, self._locks, database, schema, read_only)
         self._sessions[session.token] = session
         return session
 

@@ -20,9 +20,13 @@ class Settings:
     """Everything that can be configured; each field names its environment variable."""
 
     user: str
-    """WAREHOUSE_USER: the one account. Compared without regard to case, as Snowflake does."""
+    """WAREHOUSE_USER: the account that owns all. Compared without regard to case, as Snowflake does."""
     password: str
     """WAREHOUSE_PASSWORD: never logged."""
+    reader_user: str = ""
+    """WAREHOUSE_READER_USER: an account that may only read; empty is none. Compared without regard to case."""
+    reader_password: str = ""
+    """WAREHOUSE_READER_PASSWORD: its password, never logged."""
     directory: Path = Path("/data")
     """WAREHOUSE_DIR: database files, stages and spill. Must be on a volume that outlives the process."""
     host: str = "0.0.0.0"
@@ -113,6 +117,15 @@ def _secret(env: Mapping[str, str], name: str) -> str:
     return value
 
 
+def _reader(env: Mapping[str, str], owner: str) -> tuple[str, str]:
+    user, password = env.get("WAREHOUSE_READER_USER", ""), env.get("WAREHOUSE_READER_PASSWORD", "")
+    if bool(user) != bool(password):
+        raise SettingsError("Set both WAREHOUSE_READER_USER and WAREHOUSE_READER_PASSWORD, or neither.")
+    if user and user.lower() == owner.lower():
+        raise SettingsError("WAREHOUSE_READER_USER is the owner's name: give the read-only account another one.")
+    return user, password
+
+
 def read_settings(env: Mapping[str, str]) -> Settings:
     """Read settings from `env`.
 
@@ -121,8 +134,12 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     """
     defaults = Settings(user="", password="")
     schemas = env.get("WAREHOUSE_SCHEMAS", "")
+    owner = _secret(env, "WAREHOUSE_USER")
+    reader_user, reader_password = _reader(env, owner)
     return Settings(
-        user=_secret(env, "WAREHOUSE_USER"),
+        user=owner,
+        reader_user=reader_user,
+        reader_password=reader_password,
         password=_secret(env, "WAREHOUSE_PASSWORD"),
         directory=Path(env.get("WAREHOUSE_DIR", "") or defaults.directory),
         host=env.get("WAREHOUSE_HOST", "") or defaults.host,

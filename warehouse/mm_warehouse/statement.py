@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from fakesnow.dialect import parse_one
 from fakesnow.statement_type import DDL, TCL, UNKNOWN, statement_type_id
 from sqlglot import Expr, exp
 
+from mm_warehouse import reader, search_path
 from mm_warehouse.cursor import Parameters, WarehouseCursor
 from mm_warehouse.dialect.comments import column_comments
 from mm_warehouse.dialect.remove import remove, remove_target
@@ -44,19 +46,27 @@ def run(session: Session, text: str, params: Parameters = None) -> Outcome:
     Raises:
         SqlError, duckdb.Error, snowflake.connector.errors.Error, sqlglot errors: it failed; see `as_sql_error`.
     """
-    text = replace_statement(strip_leading_comments(text))
+    text = strip_leading_comments(text)
+    if (path := search_path.statement_of(text)) is not None:
+        session.set_search_path(path)
+        text = _SUCCESS
+    text = replace_statement(text)
     connection = session.connection
     cursor = connection.cursor()
     if connection.variables._variables:
         text = connection.variables.inline_variables(text)
     if (comments := column_comments(text)) is not None:
+        _only_owner(session, "COMMENT")
         return _run_duckdb(session, cursor, comments)
     if (target := remove_target(text)) is not None:
+        _only_owner(session, "REMOVE")
         answer = remove(target, cursor)
         cursor.answer(answer, answer)
         return _outcome(cursor, UNKNOWN)
     if (explained := _EXPLAIN.match(text)) is not None:
-        plan = cursor.translate(parse_one(text[explained.end() :])).sql(dialect="duckdb")
+        inner = parse_one(text[explained.end() :])
+        _check_reader(session, inner)
+        plan = cursor.translate(inner).sql(dialect="duckdb")
         cursor.answer(exp.Command(this="EXPLAIN", expression=plan), exp.Command(this="EXPLAIN"))
         return _outcome(cursor, UNKNOWN)
     expression = parse_one(text)
@@ -64,6 +74,7 @@ def run(session: Session, text: str, params: Parameters = None) -> Outcome:
         return _transaction_statement(session, cursor, expression)
     if isinstance(expression, exp.Create) and expression.kind in ("FUNCTION", "PROCEDURE"):
         raise NotImplementedError(f"CREATE {expression.kind}")
+    _check_reader(session, expression)
     return _run_parsed(session, cursor, expression, params)
 
 
@@ -82,11 +93,24 @@ def _run_parsed(session: Session, cursor: WarehouseCursor, expression: Expr, par
         session.locks.acquire(session, locked)
         if isinstance(expression, _WRITES) and not connection.commits_itself:
             duck.begin()
-        cursor.run(expression, params)
+        with duck.reading() if session.read_only else nullcontext():
+            cursor.run(expression, params)
+        if isinstance(expression, exp.Use):
+            session.apply_search_path()
         return _outcome(cursor, type_id)
     finally:
         if not duck.active:
             session.locks.release(session)
+
+
+def _only_owner(session: Session, what: str) -> None:
+    if session.read_only:
+        raise reader.refusal(f"{what} is more than that")
+
+
+def _check_reader(session: Session, expression: Expr) -> None:
+    if session.read_only:
+        reader.check(expression, session.engine.table_functions)
 
 
 def _run_duckdb(session: Session, cursor: WarehouseCursor, statements: list[str]) -> Outcome:
@@ -112,7 +136,7 @@ def _outcome(cursor: WarehouseCursor, type_id: int) -> Outcome:
 
 def _transaction_statement(session: Session, cursor: WarehouseCursor, expression: Expr) -> Outcome:
     if isinstance(expression, exp.Transaction):
-        session.duck.begin()
+        session.duck.begin(session.read_only)
     elif isinstance(expression, exp.Commit):
         session.duck.commit()
     else:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -84,11 +85,26 @@ class TransactionalConnection:
                 )
         return pa.Table.from_batches(batches, schema=reader.schema)
 
-    def begin(self) -> None:
+    def begin(self, read_only: bool = False) -> None:
         """Open a transaction; nothing if one is open, as in Snowflake."""
         if not self.active:
-            self._connection.execute("BEGIN TRANSACTION")
+            self._connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only else ''}")
             self.active, self.aborted = True, False
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let nothing be written in the block, not even by a statement that looks harmless."""
+        if self.active:
+            yield
+            return
+        self._connection.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            yield
+        finally:
+            try:
+                self._connection.execute("ROLLBACK")
+            except duckdb.TransactionException:
+                pass  # an error had ended it
 
     def commit(self) -> None:
         """Commit the open transaction; nothing if there is none.

@@ -133,6 +133,13 @@ http://{{ include "mars.fullname" . }}-minio:9000
 {{ .Values.warehouse.existingSecret | default (printf "%s-warehouse" (include "mars.fullname" .)) }}
 {{- end }}
 
+{{/* Secret with the login of a user of the warehouse that may only read, or nothing. */}}
+{{- define "mars.readerSecret" -}}
+{{- with .Values.warehouse.reader.existingSecret }}{{ . }}
+{{- else }}{{- if eq .Values.warehouse.provider "embedded" }}{{ include "mars.fullname" . }}-warehouse-reader{{ end }}
+{{- end -}}
+{{- end }}
+
 {{/* "yes" where the warehouse's user proves itself with a key pair. */}}
 {{- define "mars.keypair" -}}
 {{- if and (eq .Values.warehouse.provider "snowflake") (eq .Values.warehouse.snowflake.authentication "keypair") -}}yes{{- end -}}

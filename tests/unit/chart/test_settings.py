@@ -170,7 +170,7 @@ def test_no_secret_lies_in_a_config_map(render: Callable[..., list[Object]]) -> 
         for key, value in one["data"].items()
         if key != "SNOWFLAKE_USER"
     ]
-    assert len(hidden) == 4
+    assert len(hidden) == 5
     assert all(len(secret) >= 20 for secret in hidden)
     told = "".join(text for one in objects if one["kind"] == "ConfigMap" for text in one["data"].values())
     assert not [secret for secret in hidden if secret in told]

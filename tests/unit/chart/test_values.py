@@ -119,7 +119,7 @@ def _env(container: Object, objects: list[Object]) -> dict[str, str]:
         if "configMapRef" in source and source["configMapRef"]["name"].endswith("-env"):
             found |= named(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
     for one in container.get("env", []):
-        found[one["name"]] = str(one["value"]) if "value" in one else "from-a-secret"
+        found[one["name"]] = str(one["value"]) if "value" in one else f"from-a-secret-{one['name']}"
     return found
 
 

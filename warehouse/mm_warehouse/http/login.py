@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mm_warehouse import search_path
 from mm_warehouse.errors import SqlError
 from mm_warehouse.http.messages import failure, read_json, success, token_of
 from mm_warehouse.session import Session, Sessions
@@ -27,30 +28,38 @@ class Login:
     """The handlers of a session's beginning and end."""
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
-        self._user = settings.user.lower().encode()
-        self._password = settings.password.encode()
+        self._owner = (settings.user.lower().encode(), settings.password.encode())
+        self._reader = (settings.reader_user.lower().encode(), settings.reader_password.encode())
         self._sessions = sessions
 
     async def login(self, request: Request) -> Response:
         """POST /session/v1/login-request"""
         try:
             data = (await read_json(request)).get("data") or {}
-            self._check(data)
-            session = await run_in_threadpool(self._sessions.open, *_namespace(request))
+            read_only = self._check(data)
+            session = await run_in_threadpool(self._sessions.open, *_namespace(request), read_only)
+            parameters = data.get("SESSION_PARAMETERS") or {}
+            if path := search_path.value_of(str(parameters.get("SEARCH_PATH") or "")):
+                await run_in_threadpool(session.set_search_path, path)
         except SqlError as error:
             return failure(error)
-        parameters = data.get("SESSION_PARAMETERS") or {}
         session.connection.commits_itself = bool(parameters.get("AUTOCOMMIT", True))
         logger.info("login: session %d, %d open", session.id, len(self._sessions))
         return success(_welcome(session, data, request))
 
-    def _check(self, data: dict[str, Any]) -> None:
+    def _check(self, data: dict[str, Any]) -> bool:
+        """Return whether who logs in may only read."""
         user = str(data.get("LOGIN_NAME") or "").lower().encode()
         password = str(data.get("PASSWORD") or "").encode()
-        # Both are compared always, so that the time taken tells nothing about which was wrong.
-        if not (hmac.compare_digest(user, self._user) & hmac.compare_digest(password, self._password)):
+        # All are compared always, so that the time taken tells nothing about which was wrong.
+        owner, reader = (
+            hmac.compare_digest(user, known) & hmac.compare_digest(password, secret) & bool(known and secret)
+            for known, secret in (self._owner, self._reader)
+        )
+        if not (owner or reader):
             logger.warning("login refused")
             raise SqlError("390100", "08001", "Incorrect username or password was specified.")
+        return not owner
 
     async def end_or_touch(self, request: Request) -> Response:
         """POST /session (with ?delete=true: log out) and POST /session/heartbeat"""
