@@ -15,6 +15,9 @@ PLURAL: Final = "ingestionplans"
 KIND: Final = "IngestionPlan"
 SHORT_NAME: Final = "iplan"
 
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "martian-moments-operator"
+"""Its value on all that the operator makes."""
 LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
 """The release that a plan, Job or pod belongs to. A plan without it belongs to the release that takes such plans."""
 LABEL_PLAN: Final = f"{GROUP}/plan"
@@ -93,7 +96,8 @@ class BatchLimits(Camel):
         default=4000,
         ge=1,
         le=100_000,
-        description="About how many photos one batch may hold, where the manifest is known.",
+        description="About how many photos one batch may hold: as the manifest promises them where a schedule tells, "
+        "else 200 for each sol.",
     )
 
 

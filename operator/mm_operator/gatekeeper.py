@@ -15,6 +15,7 @@ from typing import Final
 
 from aiohttp import web
 from mm_contracts.gate import Closure, PermitRequest
+from mm_contracts.plan import LABEL_MANAGED_BY, MANAGED_BY
 from mm_contracts.sources import Sources
 from pydantic import ValidationError
 
@@ -198,7 +199,7 @@ class Gatekeeper:
             return
         metadata = {
             "name": self._config_map,
-            "labels": {"app.kubernetes.io/managed-by": "martian-moments-operator", **self._labels},
+            "labels": {LABEL_MANAGED_BY: MANAGED_BY, **self._labels},
         }
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
         _, fresh = await self._kube.create("configmaps", body)

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mm_contracts.messages import MessageError, Schedule, parse_schedule
-from mm_contracts.plan import ANNOTATION_CHARGE, ANNOTATION_REJECTED, ANNOTATION_TRACE, LABEL_INSTANCE, plan_manifest
+from mm_contracts.plan import (
+    ANNOTATION_CHARGE,
+    ANNOTATION_REJECTED,
+    ANNOTATION_TRACE,
+    LABEL_INSTANCE,
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
+    plan_manifest,
+)
 from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.sources import Sources
 from pydantic import ValidationError
@@ -107,7 +115,7 @@ class Schedules:
             self._settings.namespace,
             spec,
             labels={
-                "app.kubernetes.io/managed-by": "martian-moments-operator",
+                LABEL_MANAGED_BY: MANAGED_BY,
                 **({LABEL_INSTANCE: instance} if instance else {}),
             },
             annotations=notes,

@@ -157,7 +157,7 @@ def test_sols_of_a_deleted_plan_are_the_waiting_plans_again(system: System) -> N
 def test_a_wrong_key_costs_as_many_pods_as_run_at_a_time_and_is_told_once(system: System) -> None:
     """Twelve batches, two at a time: two pods, one sentence on the refusal, one on what was therefore not tried."""
     sols = [{"name": "Perseverance", "sols": [str(sol) for sol in range(100, 112)]}]
-    with fault(system, kind="status", status=403, rover="Perseverance", sols=["100-111"]):
+    with fault(system, kind="status", status=403, rover="Perseverance", path="manifest"):
         system.apply(plan("wrong-key", rovers=sols, batch={"maxSols": 1}, parallelism=2))
         wait_until(lambda: system.phase("wrong-key") == "Failed", "the plan's end", every=0.5)
     assert len(system.get("pods", "-l", "martian-moments.io/plan=wrong-key")) <= 2

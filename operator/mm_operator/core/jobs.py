@@ -14,8 +14,10 @@ from mm_contracts.plan import (
     LABEL_BATCH,
     LABEL_INSTANCE,
     LABEL_KIND,
+    LABEL_MANAGED_BY,
     LABEL_PLAN,
     LABEL_ROVER,
+    MANAGED_BY,
     VERSION,
     PlanSpec,
     parse_duration,
@@ -177,7 +179,7 @@ def _job(
     all_labels = {
         "app.kubernetes.io/name": settings.pod.labels.get("app.kubernetes.io/name", "martian-moments"),
         "app.kubernetes.io/component": f"job-{kind}",
-        "app.kubernetes.io/managed-by": "martian-moments-operator",
+        LABEL_MANAGED_BY: MANAGED_BY,
         LABEL_KIND: kind,
         **({LABEL_INSTANCE: settings.instance} if settings.instance else {}),
         **labels,
@@ -214,7 +216,10 @@ def _job(
 
 
 def build_ingest_job(settings: OperatorSettings, plan_uid: str, plan: PlanSpec, batch: BatchSpec) -> dict[str, Any]:
-    """Return the Job of one attempt of one batch; it is deleted with its plan."""
+    """Return the Job of one attempt of one batch; it is deleted with its plan.
+
+    It runs no longer than its plan says, and no longer than any ingest Job may.
+    """
     job = _job(
         settings,
         "ingest",
@@ -228,7 +233,7 @@ def build_ingest_job(settings: OperatorSettings, plan_uid: str, plan: PlanSpec, 
             LABEL_ROVER: batch.rover.lower(),
         },
         [owner_reference(f"{GROUP}/{VERSION}", KIND, batch.plan, plan_uid)],
-        parse_duration(plan.active_deadline),
+        min(parse_duration(plan.active_deadline), settings.jobs.ingest.active_deadline_seconds),
     )
     if plan.queue_name:
         # Kueue admits suspended Jobs and lifts the suspension itself.

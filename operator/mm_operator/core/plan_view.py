@@ -10,6 +10,8 @@ from mm_contracts.plan import (
     ANNOTATION_REJECTED,
     ANNOTATION_RETRY,
     ANNOTATION_TRACE,
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
     PlanSpec,
     PlanStatus,
 )
@@ -37,6 +39,8 @@ class Plan:
     trace_id: str = ""
     rejected_tasks: int = 0
     retry_token: str = ""
+    scheduled: bool = False
+    """Whether it was made from a schedule, whose items are cut by what the manifest promises."""
     charge: ChargeNote | None = None
     """Why its source is asked, where the promise of its rovers has changed hands."""
 
@@ -81,6 +85,7 @@ def read_plan(body: Mapping[str, Any], status: PlanStatus, sources: Sources) -> 
         trace_id=notes.get(ANNOTATION_TRACE) or status.trace_id or digest(metadata["uid"], length=32),
         rejected_tasks=int(rejected) if rejected.isascii() and rejected.isdigit() else 0,
         retry_token=notes.get(ANNOTATION_RETRY, ""),
+        scheduled=(metadata.get("labels") or {}).get(LABEL_MANAGED_BY) == MANAGED_BY,
         charge=_charge(notes.get(ANNOTATION_CHARGE)),
     )
 

@@ -57,7 +57,10 @@ class JobTemplate(Camel):
     resources: Resources = Field(default_factory=dict, description="Requests and limits of the container.")
     pod: PodOptions | None = Field(default=None, description="Options of these Jobs' pods; null is those of all.")
     active_deadline_seconds: int = Field(
-        default=900, ge=10, le=86_400, description="Longest run of one load, sweep or transform Job."
+        default=900,
+        ge=10,
+        le=86_400,
+        description="Longest run of one such Job; of an ingest Job also where its plan's activeDeadline is longer.",
     )
 
 

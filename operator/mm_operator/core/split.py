@@ -55,27 +55,32 @@ def _rover_groups(rover: RoverSols, dropped: frozenset[int], max_sols: int) -> l
     return groups
 
 
-def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = ()) -> tuple[Batch, ...]:
+def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = (), *, cut_by_photos: bool = False) -> tuple[Batch, ...]:
     """Return the batches of a plan, rovers taking turns so that none waits for another's end.
 
-    An item of ``sols`` becomes one batch, or several where it holds more than ``batch.maxSols``: items are never
-    joined, because a schedule's items have been cut by photo count already. A sol named twice is taken once.
+    An item of ``sols`` becomes one batch, or several where it holds more than ``batch.maxSols``, or more than
+    ``batch.maxPhotos`` would be if each sol had UNKNOWN_PHOTOS. Items are never joined. A sol that is named twice is
+    taken once.
 
     Args:
         spec: the plan's spec.
+        cut_by_photos: the items have been cut by promised photos already, as a schedule's are.
         dropped: what other plans had in hand when it was accepted. It is left out; what has been returned since makes
             batches after all others, in the order of the list, so that no index moves.
 
     Raises:
         TooManyBatchesError: more than MAX_BATCHES.
     """
+    size = spec.batch.max_sols
+    if not cut_by_photos:
+        size = min(size, max(1, spec.batch.max_photos // UNKNOWN_PHOTOS))
     left_out: dict[str, set[int]] = {}
     for entry in dropped:
         left_out.setdefault(entry.rover, set()).update(parse_sols(entry.sols) if entry.sols else ())
     per_rover: list[list[tuple[str, tuple[int, ...]]]] = []
     for rover in spec.rovers:
         if spec.dataset == "photos":
-            groups = _rover_groups(rover, frozenset(left_out.get(rover.name, ())), spec.batch.max_sols)
+            groups = _rover_groups(rover, frozenset(left_out.get(rover.name, ())), size)
             per_rover.append([(rover.name, sols) for sols in groups])
         elif rover.name not in left_out:
             per_rover.append([(rover.name, ())])
@@ -83,12 +88,11 @@ def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = ()) -> tuple[Batch, .
     for back in dropped:
         if back.ended == "Returned":
             sols = parse_sols(back.sols) if back.sols else ()
-            size = spec.batch.max_sols
             turns += [(back.rover, sols[at : at + size]) for at in range(0, max(1, len(sols)), size)]
     if len(turns) > MAX_BATCHES:
         raise TooManyBatchesError(
-            f"the plan makes {len(turns)} batches and {MAX_BATCHES} is the limit: raise batch.maxSols, write sols as "
-            "ranges instead of single numbers, or split the plan"
+            f"the plan makes {len(turns)} batches and {MAX_BATCHES} is the limit: raise batch.maxSols, and "
+            "batch.maxPhotos with it, write sols as ranges instead of single numbers, or split the plan"
         )
     return tuple(Batch(index, rover, sols) for index, (rover, sols) in enumerate(turns))
 

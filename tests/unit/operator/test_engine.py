@@ -41,6 +41,31 @@ def test_a_lost_node_frees_the_slot_and_its_batch_is_tried_again_without_using_u
     assert cluster.status("p").phase == "Complete"
 
 
+def test_what_changes_while_a_decision_is_carried_out_is_decided_about_afterwards() -> None:
+    cluster = view()
+    cluster.add("p", rovers=[{"name": "Spirit", "sols": ["1", "2"]}])
+    cluster.step()
+    cluster.end("p-0-1", photos=1)
+    (first,) = cluster.engine.run(cluster.now).decisions
+    assert first.outcome.status.batches.succeeded == 1
+    cluster.end("p-1-1", photos=1)
+    assert cluster.engine.run(cluster.now).decisions == [], "one decision about a plan at a time"
+    assert not cluster.engine.pending
+    cluster.engine.applied("p")
+    (second,) = cluster.engine.run(cluster.now).decisions
+    assert second.outcome.status.batches.succeeded == 2
+
+
+def test_a_slot_is_taken_from_the_decision_on_and_not_only_once_its_job_is_there() -> None:
+    cluster = view(maxConcurrentJobs=1)
+    cluster.add("first", rovers=[{"name": "Spirit", "sols": ["1"]}])
+    (decision,) = cluster.engine.run(cluster.now).decisions
+    assert [type(action) for action in decision.outcome.actions] == [CreateJob]
+    cluster.add("second", rovers=[{"name": "Spirit", "sols": ["2"]}])
+    (waits,) = cluster.engine.run(cluster.now).decisions
+    assert (waits.name, waits.outcome.actions) == ("second", ())
+
+
 def test_the_pass_says_when_a_pod_counts_as_lost() -> None:
     cluster = view()
     cluster.add("p", rovers=[{"name": "Spirit", "sols": ["1"]}])

@@ -31,6 +31,14 @@ def test_an_ingest_job_is_named_after_its_cause_and_goes_with_its_plan() -> None
     assert build_ingest_job(settings(), "uid-1", PLAN, BATCH) == job
 
 
+def test_an_ingest_job_runs_no_longer_than_any_may() -> None:
+    jobs = {kind: {"command": [f"mm-{kind}"]} for kind in ("ingest", "load", "transform")}
+    jobs["ingest"]["activeDeadlineSeconds"] = 120  # type: ignore[assignment]
+    assert build_ingest_job(settings(jobs=jobs), "u", PLAN, BATCH)["spec"]["activeDeadlineSeconds"] == 120
+    shorter = PLAN.model_copy(update={"active_deadline": "1m"})
+    assert build_ingest_job(settings(jobs=jobs), "u", shorter, BATCH)["spec"]["activeDeadlineSeconds"] == 60
+
+
 def test_every_job_runs_under_the_restricted_pod_security_standard() -> None:
     loads = LoadSpec(load_id="x", objects=tuple(OBJECTS), trace_id="a" * 32)
     runs = TransformSpec(run_id="x", trace_id="a" * 32)

@@ -37,6 +37,16 @@ def test_items_are_cut_but_never_joined() -> None:
     ]  # fmt: skip
 
 
+def test_a_plan_by_hand_keeps_to_its_photos_by_what_a_sol_usually_has() -> None:
+    few = PlanSpec.model_validate(
+        {"rovers": [{"name": "Spirit", "sols": ["0-8"]}], "batch": {"maxSols": 10, "maxPhotos": 4 * UNKNOWN_PHOTOS}}
+    )
+    assert texts(few) == [("Spirit", "0-3"), ("Spirit", "4-7"), ("Spirit", "8")]
+    fewer = few.model_copy(update={"batch": few.batch.model_copy(update={"max_photos": 1})})
+    assert len(texts(fewer)) == 9, "one sol may hold more by itself"
+    assert [batch.text for batch in split(few, cut_by_photos=True)] == ["0-8"], "a schedule's promise counts alone"
+
+
 def test_rovers_take_turns() -> None:
     assert [rover for rover, _ in texts(spec(Curiosity=["1", "2", "3"], Spirit=["1"]))] == [
         "Curiosity", "Spirit", "Curiosity", "Curiosity",
