@@ -61,9 +61,29 @@ def test_a_slot_is_taken_from_the_decision_on_and_not_only_once_its_job_is_there
     cluster.add("first", rovers=[{"name": "Spirit", "sols": ["1"]}])
     (decision,) = cluster.engine.run(cluster.now).decisions
     assert [type(action) for action in decision.outcome.actions] == [CreateJob]
-    cluster.add("second", rovers=[{"name": "Spirit", "sols": ["2"]}])
+    cluster.add("second", rovers=[{"name": "Spirit", "sols": ["2"]}], priority=9)
     (waits,) = cluster.engine.run(cluster.now).decisions
     assert (waits.name, waits.outcome.actions) == ("second", ())
+
+
+def test_after_a_restart_what_a_younger_plan_fetches_stays_its_own() -> None:
+    cluster = view()
+    cluster.add("old", rovers=[{"name": "Spirit", "sols": ["1"]}], retry={"limit": 0})
+    cluster.step()
+    cluster.end("old-0-1", 69, reason="SourceGone", message="gone")
+    cluster.step()
+    cluster.tick(1)
+    cluster.add("young", rovers=[{"name": "Spirit", "sols": ["1"]}])
+    cluster.step()
+    cluster.reopen("old", "again")
+    cluster.step()
+    assert [job.name for job in cluster.live()] == ["young-0-1"]
+    cluster.restart()
+    cluster.step()
+    assert [job.name for job in cluster.live()] == ["young-0-1"]
+    cluster.end("young-0-1", photos=1)
+    cluster.step()
+    assert [job.plan for job in cluster.live()] == ["old"]
 
 
 def test_the_pass_says_when_a_pod_counts_as_lost() -> None:
