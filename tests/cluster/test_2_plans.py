@@ -1,13 +1,16 @@
 """Plans by hand: exactly these sols, refusals in words, deletion that never hangs, slots and sols given back."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
+from mm_hack import release
 
 from tests.cluster.archive import wait_quiet
+from tests.cluster.conftest import NAMESPACE
 from tests.cluster.system import System, wait_until
 
 
@@ -35,6 +38,15 @@ def test_a_plan_by_hand_ingests_exactly_its_sols(system: System) -> None:
         ("Perseverance", 16),
     }
     wait_quiet(system)
+
+
+def test_a_second_release_of_the_namespace_is_refused_before_it_makes_anything(system: System) -> None:
+    """Both would take the plans that name no release, and each would see the other's Jobs."""
+    command = [*release.helm(NAMESPACE), "install", "other", str(release.CHART), "--set", "crds.install=false"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode != 0
+    assert 'release "mars" of namespace mars-test takes the plans that name no release' in answer.stderr
+    assert "other" not in system.kubectl("get", "all,configmaps,secrets", "-o", "name")
 
 
 @pytest.mark.parametrize(
