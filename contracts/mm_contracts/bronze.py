@@ -14,6 +14,7 @@ SCHEDULES: Final = f"{SCHEMA}.SCHEDULE_LEDGER"
 BUILDS: Final = f"{SCHEMA}.BUILD_LEDGER"
 CHARGES: Final = f"{SCHEMA}.CHARGE_LEDGER"
 TEST_RESULTS: Final = f"{SCHEMA}.TEST_RESULTS"
+WORK: Final = f"{SCHEMA}.WORK_LEDGER"
 
 KEPT_LEDGERS: Final = ("SCHEDULE_LEDGER", "CHARGE_LEDGER")
 """Tables that can be found again nowhere: a backup has them beside the bucket's objects."""
@@ -127,6 +128,35 @@ _OTHERS: Final[dict[str, Columns]] = {
         ("PART", "varchar"),
         ("CONTENT", "varchar"),
         ("BUILT_AT", "timestamp_ntz"),
+    ),
+    # What became of each Job and plan: it outlives them.
+    "WORK_LEDGER": (
+        ("UID", "varchar"),
+        ("KIND", "varchar"),
+        ("NAME", "varchar"),
+        ("PLAN", "varchar"),
+        ("BATCH", "integer"),
+        ("ATTEMPT", "integer"),
+        ("DATASET", "varchar"),
+        ("ROVER_NAME", "varchar"),
+        ("SOLS", "varchar"),
+        ("SOURCE", "varchar"),
+        ("OUTCOME", "varchar"),
+        ("REASON", "varchar"),
+        ("MESSAGE", "varchar"),
+        ("CREATED_AT", "timestamp_ntz"),
+        ("ENDED_AT", "timestamp_ntz"),
+        ("RUN_SECONDS", "double"),
+        ("CPU_SECONDS", "double"),
+        ("REQUESTS", "integer"),
+        ("BYTES", "integer"),
+        ("PHOTOS", "integer"),
+        ("SOL_COUNT", "integer"),
+        ("NOT_PROMISED", "integer"),
+        ("MISMATCHED", "integer"),
+        ("TRACE_ID", "varchar"),
+        ("LOG_TAIL", "varchar"),
+        ("DETAILS", "variant"),
     ),
     # How each data test of the models went last.
     "TEST_RESULTS": (

@@ -127,6 +127,8 @@ class Termination(Wire):
     requests: int = 0
     cpu_seconds: float = 0.0
     """Of the process and its children."""
+    history: int = 0
+    """Records of ended work that it took into the warehouse; -1 where it could not read them."""
     failed_sols: dict[str, str] = Field(default_factory=dict)
     details: SerializeAsAny[Details] = Details()
 

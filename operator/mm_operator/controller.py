@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -43,9 +43,19 @@ IDLE_SECONDS: Final = 10.0
 class Controller:
     """Plans, and the slots for Jobs that they share."""
 
-    def __init__(self, kube: Kube, store: Store, settings: OperatorSettings, sources: Sources, health: Health) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        settings: OperatorSettings,
+        sources: Sources,
+        health: Health,
+        plan_ended: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> None:
+        """``plan_ended`` is called with the API object of each plan whose end is stored."""
         self._kube, self._store, self._settings, self._health = kube, store, settings, health
         self._engine = Engine(settings, sources)
+        self._plan_ended = plan_ended
         self._limit = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetching: set[str] = set()
@@ -289,6 +299,7 @@ class Controller:
         if body:
             self._store.remove("plans", body)
             metrics.plan_ended(body.get("status") or {})
+            self._plan_ended(body)
 
 
 async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED
+from mm_contracts.plan import ANNOTATION_RETRY, LABEL_FINISHED, PlanStatus
 
 from mm_operator.core.decide import expired
 from mm_operator.core.indexes import Indexes
@@ -14,12 +14,16 @@ from mm_operator.core.plan_view import read_status
 from mm_operator.core.retention import deletable_ingest, deletable_others
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.core.split import MAX_BATCHES
+from mm_operator.core.times import parse_time
+from mm_operator.history import History
 from mm_operator.kube import PAGE, ApiError, Kube
 from mm_operator.store import Store, is_ours
 
 log = logging.getLogger(__name__)
 
 JOBS_SECONDS: Final = 60.0
+UNTOLD_BEFORE: Final = timedelta(hours=1)
+"""Plans that ended so long before this process began are told to the history again."""
 PLANS_EVERY: Final = 10
 """Rounds of Jobs to one round of finished plans, which are read page by page and held by nobody."""
 
@@ -27,8 +31,9 @@ PLANS_EVERY: Final = 10
 class Janitor:
     """Deletes what nobody needs any more."""
 
-    def __init__(self, kube: Kube, store: Store, settings: OperatorSettings) -> None:
-        self._kube, self._store, self._settings = kube, store, settings
+    def __init__(self, kube: Kube, store: Store, settings: OperatorSettings, history: History) -> None:
+        self._kube, self._store, self._settings, self._history = kube, store, settings, history
+        self._started_at = datetime.now(UTC)
 
     async def run(self) -> None:
         """Clear away for ever."""
@@ -51,7 +56,8 @@ class Janitor:
         others = [settle(job, now)[0] for job in self._store.jobs("load", "sweep", "transform")]
         names = deletable_ingest(ingest, _Recorded(self._store), self._settings, now)
         names += deletable_others(others, self._settings, now)
-        for name in names:
+        # What of them is not in the history yet may be asked for by another process: a day later they go by themselves.
+        for name in [name for name in names if not self._history.is_open(self._store.job_uid(name))]:
             await self._kube.delete("jobs", name, self._store.job_uid(name))
 
     async def clear_plans(self) -> None:
@@ -68,12 +74,28 @@ class Janitor:
                 token = (metadata.get("annotations") or {}).get(ANNOTATION_RETRY, "")
                 if token and token != status.retry_token:
                     await self._kube.patch("plans", name, {"metadata": {"labels": {LABEL_FINISHED: None}}})
-                elif expired(status, str(body["spec"].get("ttlAfterFinished") or "168h"), now):
+                    continue
+                ttl = str(body["spec"].get("ttlAfterFinished") or "168h")
+                if self._is_untold(body, status, ttl, now):
+                    self._history.plan_ended(body)
+                elif expired(status, ttl, now):
                     log.info("plan %s has been finished for its ttlAfterFinished: deleting it", name)
                     await self._kube.delete("plans", name, metadata["uid"])
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return
+
+    def _is_untold(self, body: dict[str, Any], status: PlanStatus, ttl: str, now: datetime) -> bool:
+        """Return whether a finished plan has still to be told to the history, before it may be deleted.
+
+        One that ended shortly before this process began may not have been told by the one before. Another one is told
+        once more before it is deleted, which waits for that a day at most.
+        """
+        uid, finished = body["metadata"]["uid"], parse_time(status.finished_at)
+        if finished is None or self._history.is_kept(uid) or expired(status, ttl, now - timedelta(days=1)):
+            return False
+        is_over = expired(status, ttl, now)
+        return is_over or (finished > self._started_at - UNTOLD_BEFORE and not self._history.is_open(uid))
 
 
 class _Recorded:

@@ -19,12 +19,14 @@ from mm_contracts.terminations import Termination
 from mm_operator import metrics
 from mm_operator.core.diagnose import diagnose_active, diagnose_failed, stuck_since
 from mm_operator.core.fold import Decision, Waiting, completed
+from mm_operator.core.jobs import with_history
 from mm_operator.core.observe import Job, settle
 from mm_operator.core.offsets import Mark
 from mm_operator.core.progress import Notice
 from mm_operator.core.settings import OperatorSettings
 from mm_operator.deadletters import DeadLetters
 from mm_operator.health import Health
+from mm_operator.history import History
 from mm_operator.kube import ApiError, Kube
 from mm_operator.lookups import ask_pods, fetch_logs
 from mm_operator.notices import post_notice
@@ -69,6 +71,7 @@ class Surroundings:
     busy: Callable[[], bool]
     """Whether what comes before this line is still at work."""
     health: Health
+    history: History
 
 
 class JobLine(ABC):
@@ -159,9 +162,13 @@ class JobLine(ABC):
 
     async def _launch(self, body: dict[str, Any], why: str, trace_id: str) -> Job:
         """Create a Job, or find the one of its name. Raises ApiError."""
-        found, fresh = await self._kube.create("jobs", body)
-        self._store.put("jobs", found)
+        history = self._around.history
+        package = history.package()
+        found, fresh = await self._kube.create("jobs", with_history(body, package.text))
         name = found["metadata"]["name"]
+        if fresh:
+            history.sent(name, package)
+        self._store.put("jobs", found)
         if fresh:
             metrics.job_made(found["metadata"]["labels"][LABEL_KIND])
             log.info("started Job %s: %s", name, why, extra={"trace_id": trace_id})

@@ -79,6 +79,12 @@ MESSAGES_LOST: Final = Counter(
     registry=REGISTRY,
 )
 
+HISTORY_LOST: Final = Counter(
+    "mars_history_records_lost",
+    "Records of ended work that were given up before a Job had taken them into the warehouse.",
+    registry=REGISTRY,
+)
+
 BUILD: Final = Info("mars_build", "Version of the operator.", registry=REGISTRY)
 try:
     BUILD.info({"version": version("mm-operator")})

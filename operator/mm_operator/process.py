@@ -24,6 +24,7 @@ from mm_operator.deadletters import DeadLetters
 from mm_operator.gatekeeper import Gatekeeper
 from mm_operator.handlers import Watches
 from mm_operator.health import Health
+from mm_operator.history import History
 from mm_operator.intake import Intake
 from mm_operator.janitor import Janitor
 from mm_operator.job_line import Surroundings
@@ -66,11 +67,14 @@ class Operator:
         self._health = Health()
         self._kube = Kube(settings.namespace)
         self._store = Store(settings.instance, settings.plans_without_instance, changed=self._changed)
-        self._controller = Controller(self._kube, self._store, settings, sources, self._health)
+        self._history = History(self._store)
+        self._controller = Controller(
+            self._kube, self._store, settings, sources, self._health, self._history.plan_ended
+        )
         labels = {LABEL_INSTANCE: settings.instance} if settings.instance else {}
         self._gate = Gatekeeper(self._kube, sources, settings.gate_config_map, labels)
         self._observer = Observer(self._store)
-        self._janitor = Janitor(self._kube, self._store, settings)
+        self._janitor = Janitor(self._kube, self._store, settings, self._history)
         dead_letters = DeadLetters(kafka)
         release = f"{settings.namespace}/{settings.instance or settings.name_prefix}"
         self._intake = Intake(kafka, names, release, dead_letters, self._health)
@@ -83,6 +87,7 @@ class Operator:
             self._intake.done,
             lambda: self._controller.busy,
             self._health,
+            self._history,
         )
         self._loads = Loads(around, self._wake_lines)
         self._transforms = Transforms(replace(around, busy=self._busy), self._controller.covered)
@@ -218,6 +223,7 @@ class Operator:
     def _changed(self, kind: Kind, name: str, gone: bool) -> None:
         self._controller.changed(kind, name, gone)
         if kind == "jobs":
+            self._history.changed(name, gone)
             self._wake_lines()
 
     def _web_ended(self) -> None:

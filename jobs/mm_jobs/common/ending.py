@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -47,6 +47,16 @@ class JobError(Exception):
         self.retry_after = retry_after
         """Seconds from now after which another try can help, where that is known."""
         self.counts = counts or {}
+
+
+@contextlib.contextmanager
+def counting(**counts: Any) -> Iterator[None]:
+    """Have these counts in the last word of what fails in here."""
+    try:
+        yield
+    except JobError as error:
+        error.counts = error.counts | counts
+        raise
 
 
 def rfc3339(moment: datetime) -> str:

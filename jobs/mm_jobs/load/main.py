@@ -16,6 +16,7 @@ from mm_jobs.common.env import optional
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
+from mm_jobs.load import history
 from mm_jobs.load.announcing import KafkaAnnouncer
 from mm_jobs.load.job import Load
 from mm_jobs.load.staging.base import Staging
@@ -32,6 +33,7 @@ environment:
                          itself (default: the Job stages them)
   KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD)
   MARS_BRONZE_TRANSIENT  false: bronze tables keep Snowflake's fail-safe copies (default true)
+  MM_HISTORY             records of ended work to keep in the warehouse, packed; unset: none
   MM_TERMINATION_LOG, LOG_LEVEL, LOG_FORMAT (text or json)
 
 exit codes: 0 loaded and announced, 64 bad arguments, 74 object store failed, 75 try again later, 1 anything else
@@ -60,7 +62,9 @@ def _run(log: Log, *, sweep: bool) -> dict[str, Any]:
     staging = _staging(bucket)
     try:
         with Warehouse(query_tag=f"martian-moments load {spec.load_id}") as warehouse:
-            return Load(spec, warehouse, bucket, staging, announcer, log).run()
+            kept = history.keep(warehouse, log)
+            with ending.counting(history=kept):
+                return Load(spec, warehouse, bucket, staging, announcer, log).run() | {"history": kept}
     except JobError as error:
         if error.reason is not Reason.KAFKA_ERROR:
             announcer.failure(error)

@@ -18,6 +18,7 @@ from mm_jobs.common.env import number, optional
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Bucket
 from mm_jobs.common.warehouse import Warehouse
+from mm_jobs.load import history
 from mm_jobs.transform.budgets import budgets, read_sources, source_order
 from mm_jobs.transform.charging import STALE_AFTER
 from mm_jobs.transform.dbt import Dbt
@@ -25,6 +26,7 @@ from mm_jobs.transform.docs import Docs
 from mm_jobs.transform.job import Clock, Run
 from mm_jobs.transform.planner import MOST_PHOTOS, Budget
 
+HISTORY_DAYS: Final = 365
 _VARIABLES: Final = {
     "planning_backoff_seconds": ("MARS_PLANNING_BACKOFF_SECONDS", 300),
     "planning_backoff_max_seconds": ("MARS_PLANNING_BACKOFF_MAX_SECONDS", 86_400),
@@ -42,6 +44,8 @@ environment:
   MARS_SOURCES_FILE                  the configured sources: their order, and what a schedule may ask of each
   MARS_SOURCE_STALE_SECONDS          age of a newest manifest at which its source hands over (default 86400)
   MARS_DOCS_INTERVAL_SECONDS         how old the page that describes the models may become (default 0: none is made)
+  MARS_HISTORY_DAYS                  how long records of ended work are kept in the warehouse (default 365)
+  MM_HISTORY                         records of ended work to keep there, packed; unset: none
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD (or SNOWFLAKE_PRIVATE_KEY_PATH), SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded one
   KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD)
@@ -85,7 +89,12 @@ def _run(log: Log) -> dict[str, Any]:
         with clock.step("connect"):
             warehouse = Warehouse(query_tag=tag)
         with warehouse:
-            return Run(spec, dbt, warehouse, budget_of, log, docs, clock, order, stale_after).run()
+            kept = history.keep(warehouse, log)
+            if kept:
+                history.forget(warehouse, number("MARS_HISTORY_DAYS", HISTORY_DAYS), log)
+            with ending.counting(history=kept):
+                run = Run(spec, dbt, warehouse, budget_of, log, docs, clock, order, stale_after)
+                return run.run() | {"history": kept}
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

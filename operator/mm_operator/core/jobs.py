@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mm_contracts.batch import BATCH_ENV, LOAD_ENV, TRANSFORM_ENV, BatchSpec, LoadSpec, ObjectRef, TransformSpec, Wire
+from mm_contracts.history import HISTORY_ENV
 from mm_contracts.plan import (
     ANNOTATION_SPEC,
     ANNOTATION_TRACE,
@@ -250,6 +251,13 @@ def build_load_job(
     name = f"{settings.name_prefix}-{kind}-{load.load_id}"
     deadline = settings.jobs.load.active_deadline_seconds
     return _job(settings, kind, name, load, load.trace_id, {}, owners, deadline)
+
+
+def with_history(job: dict[str, Any], package: str) -> dict[str, Any]:
+    """Return a load or dbt Job that takes records of ended work along, packed as ``contracts.history`` does."""
+    if package:
+        job["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": HISTORY_ENV, "value": package})
+    return job
 
 
 def build_transform_job(

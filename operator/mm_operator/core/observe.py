@@ -39,6 +39,7 @@ class Pod:
     unschedulable: str = ""
     disruption: str = ""
     termination: Termination | None = None
+    started_at: datetime | None = None
     finished_at: datetime | None = None
     """By the node's clock, as is ``termination.retry_at``: they are compared with each other only."""
     terminating: bool = False
@@ -47,6 +48,13 @@ class Pod:
     """Names of other containers that still run."""
     since: datetime | None = field(default=None, compare=False)
     """Since when, by the operator's clock, ``situation`` is what it is."""
+
+    @property
+    def run_seconds(self) -> float | None:
+        """How long its container ran, by its node's clock."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())
 
     @property
     def ended(self) -> bool:
@@ -144,6 +152,7 @@ def pod_view(body: Mapping[str, Any]) -> Pod:
         else "",
         disruption=disruption.get("reason") or "",
         termination=read_termination(ended.get("message"), (metadata.get("labels") or {}).get(LABEL_KIND, "")),
+        started_at=parse_time(ended.get("startedAt")),
         finished_at=parse_time(ended.get("finishedAt")),
         terminating=bool(metadata.get("deletionTimestamp")),
         grace_seconds=float(metadata.get("deletionGracePeriodSeconds") or 0),

@@ -21,6 +21,7 @@ from mm_operator import gatekeeper
 from mm_operator.core.times import format_time
 from mm_operator.gatekeeper import Gatekeeper
 from mm_operator.health import Health
+from mm_operator.history import History
 from mm_operator.janitor import Janitor
 from mm_operator.metrics import REGISTRY
 from mm_operator.store import Store
@@ -213,6 +214,22 @@ def test_a_closed_source_stays_closed_over_a_restart() -> None:
     asyncio.run(story())
 
 
+def follow(store: Store) -> History:
+    """Return the history of what a store is told."""
+    history = History(store)
+    store.changed = lambda kind, name, gone: history.changed(name, gone) if kind == "jobs" else None
+    return history
+
+
+async def keep_history(api: FakeKube, store: Store, history: History) -> None:
+    """Let a load Job take all records along, and keep them."""
+    package = history.package()
+    history.sent("load", package)
+    api.add("jobs", {"metadata": {"name": "load", "labels": {"martian-moments.io/kind": "load"}}})
+    api.end_job("load", 0, history=len(package.uids))
+    api.tell(store)
+
+
 def finished(name: str, hours: float, **more: Any) -> dict[str, Any]:
     spec = PlanSpec.model_validate({"rovers": [{"name": "Spirit", "sols": ["1"]}], "ttlAfterFinished": "2h"})
     body = plan_manifest(name, "mars", spec, labels={LABEL_FINISHED: "true"}, **more)
@@ -233,7 +250,16 @@ def test_plans_past_their_time_go_and_those_to_retry_come_back() -> None:
             return json.loads(json.dumps(pages[0]))
 
         api.call = page
-        await Janitor(api, Store(), settings()).clear_plans()
+        store = Store()
+        history = follow(store)
+        janitor = Janitor(api, store, settings(), history)
+        await janitor.clear_plans()
+        # It is told to the history before it goes: the process that saw its end may have died with the record.
+        assert set(api.kind("plans")) == {"over", "fresh", "handled", "again"}
+        await janitor.clear_plans()
+        assert "over" in api.kind("plans")
+        await keep_history(api, store, history)
+        await janitor.clear_plans()
         assert set(api.kind("plans")) == {"fresh", "handled", "again"}
         labelled = {name for name, body in api.kind("plans").items() if LABEL_FINISHED in body["metadata"]["labels"]}
         assert labelled == {"fresh", "handled"}
@@ -244,6 +270,8 @@ def test_plans_past_their_time_go_and_those_to_retry_come_back() -> None:
 def test_jobs_go_when_they_are_old_and_recorded() -> None:
     async def story() -> None:
         api, store = kube(), Store()
+        history = follow(store)
+        janitor = Janitor(api, store, settings(), history)
         api.now = datetime.now(UTC) - timedelta(hours=1)
         spec = PlanSpec.model_validate({"rovers": [{"name": "Spirit", "sols": ["1-20"]}]})
         plan = api.add("plans", plan_manifest("p", "mars", spec) | {"status": {"done": "0"}})
@@ -253,7 +281,10 @@ def test_jobs_go_when_they_are_old_and_recorded() -> None:
             api.add("jobs", {"metadata": {"name": name, "labels": labels, "ownerReferences": owners}})
             api.end_job(name, 0)
         api.tell(store)
-        await Janitor(api, store, settings()).clear_jobs()
+        await janitor.clear_jobs()
+        assert not [c for c in api.calls if c[0] == "DELETE"], "they are not in the history yet"
+        await keep_history(api, store, history)
+        await janitor.clear_jobs()
         assert {c[2] for c in api.calls if c[0] == "DELETE"} == {"p-0-1", "gone-0-1"}
 
     asyncio.run(story())

@@ -294,5 +294,13 @@ def test_killed_at_any_call_every_object_is_loaded_and_built_and_runs_are_single
         assert world.built == world.bucket
         assert world.events.committed == len(world.events.values)
         assert world.loaded.committed == len(world.loaded.values)
+        world.kube.kill_rate = 0.0
+        world.loads.request_sweep("the test's end")
+        await settle(world)
+        ended = {job["metadata"]["uid"] for job in world.kube.kind("jobs").values()}
+        # A Job's own record goes along with the one after it.
+        assert len(ended - world.history_kept.keys()) <= 2
+        assert len(world.history) <= 2, "what is kept is told no more"
+        assert len(world.history_kept) > 10
 
     run(story())

@@ -9,9 +9,11 @@ from typing import Any, cast
 from factories import settings
 from fake_api import FakeKube
 from mm_contracts.batch import CoveredSols, LoadSpec, TransformSpec
+from mm_contracts.history import HISTORY_ENV, WorkRecord, unpack
 from mm_contracts.keys import photos_key
 from mm_operator.core.offsets import Mark, OffsetTracker
 from mm_operator.health import Health
+from mm_operator.history import History
 from mm_operator.job_line import Surroundings
 from mm_operator.loads import Loads
 from mm_operator.store import Store
@@ -100,6 +102,7 @@ class World:
         self.bucket: set[str] = set()
         self.warehouse: set[str] = set()
         self.built: set[str] = set()
+        self.history_kept: dict[str, WorkRecord] = {}
         self.specs: list[LoadSpec] = []
         self.runs: list[TransformSpec] = []
         self.busy = False
@@ -112,10 +115,14 @@ class World:
         self.events.restart()
         self.loaded.restart()
         self.store = Store(clock=lambda: Clock.current)
+        self.history = History(self.store, lambda: Clock.current)
+        self.store.changed = lambda kind, name, gone: self.history.changed(name, gone) if kind == "jobs" else None
 
         def around(done: Any) -> Surroundings:
             kube, letters = cast(Any, self.kube), cast(Any, self.letters)
-            return Surroundings(kube, self.store, self.settings, [OWNER], letters, done, lambda: self.busy, Health())
+            return Surroundings(
+                kube, self.store, self.settings, [OWNER], letters, done, lambda: self.busy, Health(), self.history
+            )
 
         self.loads = Loads(around(self.events.done), lambda: None)
         self.transforms = Transforms(around(self.loaded.done), lambda: self.covered)
@@ -136,18 +143,26 @@ class World:
 
     def spec(self, job: dict[str, Any], name: str) -> str:
         env = job["spec"]["template"]["spec"]["containers"][0]["env"]
-        return str(next(e["value"] for e in env if e["name"] == name))
+        return str(next((e["value"] for e in env if e["name"] == name), ""))
+
+    def keep(self, job: dict[str, Any]) -> int:
+        """Keep the records that the Job was given."""
+        package = self.spec(job, HISTORY_ENV)
+        records = unpack(package) if package else ()
+        self.history_kept.update({record.uid: record for record in records})
+        return len(records)
 
     def end(self, job: dict[str, Any], code: int = 0) -> None:
         """What the Job would have done."""
         name = job["metadata"]["name"]
+        kept = self.keep(job) if code == 0 or self.kube.chance.random() < 0.5 else 0
         if "transform" in name:
             run = TransformSpec.model_validate_json(self.spec(job, "MM_TRANSFORM"))
             if code == 0:
                 self.built |= self.warehouse
             self.runs.append(run)
             details = {"gaps_held": self.held, "seconds": {"loop": 1.5}, "handed_over": self.handed_over}
-            self.kube.end_job(name, code, reason="TransformError" if code else None, details=details)
+            self.kube.end_job(name, code, reason="TransformError" if code else None, details=details, history=kept)
             return
         spec = LoadSpec.model_validate_json(self.spec(job, "MM_LOAD"))
         self.specs.append(spec)
@@ -159,7 +174,7 @@ class World:
                 objects = [{"key": k, "etag": "e", "table": "RAW", "rows": 1} for k in sorted(new)]
                 done = {"status": "success", "timestamp": "t", "load_id": spec.load_id, "objects": objects}
                 self.loaded.publish(json.dumps(done).encode())
-        self.kube.end_job(name, code, reason="WarehouseError" if code else None)
+        self.kube.end_job(name, code, reason="WarehouseError" if code else None, history=kept)
 
 
 def run(coroutine: Any) -> Any:
