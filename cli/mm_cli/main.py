@@ -6,7 +6,7 @@ import sys
 import traceback
 from typing import Final, NoReturn
 
-from mm_cli import backup, docs, letters, questions, schedule, selftest, setup, sql, status, trace, warehouse
+from mm_cli import backup, docs, letters, questions, schedule, selftest, setup, sql, status, timelapse, trace, warehouse
 from mm_cli.errors import BUG, USAGE, CliError
 
 _EPILOG: Final = """
@@ -15,7 +15,7 @@ which release: the only one in the context's namespace, or the one that -n, --re
 
 without a cluster, or in a pod, the environment says where the servers are:
   KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD,
-  KAFKA_SSL_CA_LOCATION) for schedule, dlq and setup topics
+  KAFKA_SSL_CA_LOCATION) for schedule, timelapse, dlq and setup topics
   SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_ROLE,
   SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE; and SNOWFLAKE_HOST, SNOWFLAKE_PORT, SNOWFLAKE_PROTOCOL for the embedded
   warehouse; for all that asks the warehouse. SNOWFLAKE_EXTERNAL_STAGE (and S3_BUCKET) for warehouse check
@@ -33,7 +33,7 @@ examples:
   kubectl mars status -n team
 """
 
-_PARTS: Final = (status, sql, questions, trace, schedule, letters, warehouse, docs, setup, selftest, backup)
+_PARTS: Final = (status, sql, questions, trace, schedule, timelapse, letters, warehouse, docs, setup, selftest, backup)
 
 
 def build_parser(prog: str = "mars") -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """What a Job is told to do, as JSON in one environment variable. What it says at its end: ``terminations``."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,7 +8,7 @@ BATCH_ENV: Final = "MM_BATCH"
 LOAD_ENV: Final = "MM_LOAD"
 TRANSFORM_ENV: Final = "MM_TRANSFORM"
 
-Dataset = Literal["photos", "manifests", "coordinates"]
+Dataset = Literal["photos", "manifests", "coordinates", "images", "timelapse"]
 
 
 class Wire(BaseModel):
@@ -32,6 +32,8 @@ class BatchSpec(Wire):
     stamp: str
     """The plan's time part of keys, ``keys.plan_stamp``."""
     trace_id: str
+    images: dict[str, Any] = Field(default_factory=dict)
+    """``plan.ImageOptions``, of a batch of pictures; empty for all else."""
 
 
 class ObjectRef(Wire):

@@ -8,6 +8,17 @@ PHOTOS: Final = "photos"
 COORDINATES: Final = "coordinates"
 MANIFESTS: Final = "manifests"
 DATASETS: Final = (PHOTOS, COORDINATES, MANIFESTS)
+"""What is loaded into the warehouse."""
+IMAGES: Final = "images"
+"""The pictures themselves: the dataset of plans that mirror them, and what their keys begin with."""
+TIMELAPSE: Final = "timelapse"
+"""The dataset of plans that make a video of mirrored pictures."""
+VIDEOS: Final = "videos"
+PLAN_DATASETS: Final = (*DATASETS, IMAGES, TIMELAPSE)
+"""What plans can be about."""
+WITH_SOLS: Final = (PHOTOS, IMAGES, TIMELAPSE)
+"""Datasets whose plans name sols; those of pictures may leave them out, and are then about the newest ones."""
+THUMBNAILS: Final = "thumbnails"
 BACKED_UP: Final = (f"{PHOTOS}/", f"{COORDINATES}/", "images/", f"{MANIFESTS}/")
 """Prefixes of what a backup has, in the order of its return: promises last, or they would be gaps till then."""
 DOCS_PAGE: Final = "docs/index.html"
@@ -47,6 +58,27 @@ def plan_stamp(creation_timestamp: str, uid: str) -> str:
 def photos_key(rover: str, first_sol: int, last_sol: int, stamp: str) -> str:
     """Return the key of a photo batch of sols ``first_sol``..``last_sol`` (its smallest and largest sol)."""
     return f"photos/{rover.lower()}/mars_rover_photos_batch_sol_{first_sol}_to_{last_sol}_{stamp}.json"
+
+
+def image_key(rover: str, sol: int, file: str) -> str:
+    """Return the key of a mirrored picture, whose file is called as at its source."""
+    return f"{IMAGES}/{rover.lower()}/{sol}/{file}"
+
+
+def image_ledger_key(rover: str, sol: int) -> str:
+    """Return the key of what is known of a sol's mirrored pictures: {rover, sol, images: {file: {...}}}."""
+    return f"{IMAGES}/{rover.lower()}/{sol}/ledger.json"
+
+
+def thumbnail_key(rover: str, sol: int, image_id: str, size: str) -> str:
+    """Return the key of a picture's thumbnail; ``size`` is one of ``pictures.SIZES``."""
+    return f"{THUMBNAILS}/{rover.lower()}/{sol}/{image_id}-{size}.webp"
+
+
+def video_key(rover: str, camera: str, first_sol: int, last_sol: int) -> str:
+    """Return the key of a camera's video over sols."""
+    name = "".join(char if char.isalnum() or char in "-_" else "_" for char in camera.lower())
+    return f"{VIDEOS}/{rover.lower()}/{name}_sol_{first_sol}_to_{last_sol}.mp4"
 
 
 def work_key(*parts: str) -> str:

@@ -1,12 +1,15 @@
 """Values of the Kafka topics: parsing is strict about what is known and lenient about what is not."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from mm_contracts.batch import Dataset, ObjectRef, Wire
+from mm_contracts.keys import WITH_SOLS
+from mm_contracts.plan import ImageOptions
 from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.rovers import canonical_rover
 from mm_contracts.sols import MAX_SOL
@@ -62,6 +65,8 @@ class Schedule(Wire):
     rejected: tuple[RejectedTask, ...]
     priority: int = 0
     charge: ChargeNote | None = None
+    images: ImageOptions = ImageOptions()
+    """Of schedules of pictures: which, and within what budget."""
 
 
 class LoadedObject(Wire):
@@ -145,7 +150,7 @@ def parse_schedule(value: bytes | None) -> Schedule:
             task = Task.model_validate(raw)
             if dataset == "photos" and task.sol is None:
                 raise MessageError(DeadLetterReason.BAD_MESSAGE, "sol: a photos task names a sol")
-            if dataset != "photos":
+            if dataset not in WITH_SOLS:
                 task = task.model_copy(update={"sol": None})
             tasks.setdefault((task.rover_name, task.sol), task)
         except ValidationError as error:
@@ -165,6 +170,7 @@ def parse_schedule(value: bytes | None) -> Schedule:
         tasks=tuple(tasks.values()),
         rejected=tuple(rejected),
         priority=header.priority,
+        images=header.images,
         charge=header.charge,
     )
 
@@ -177,6 +183,7 @@ class _ScheduleHeader(Wire):
     schedule_id: str | None = Field(default=None, min_length=1, max_length=200)
     source: str = ""
     priority: int = Field(default=0, ge=-1000, le=1000)
+    images: ImageOptions = ImageOptions()
     charge: ChargeNote | None = None
 
 
@@ -188,6 +195,7 @@ def schedule_message(
     timestamp: str,
     source: str = "",
     priority: int = 0,
+    images: Mapping[str, Any] | None = None,
     charge: ChargeNote | None = None,
 ) -> bytes:
     """Return the value of a schedule message: the earlier pipeline's form plus this product's optional fields."""
@@ -204,6 +212,7 @@ def schedule_message(
             "dataset": dataset,
             **({"source": source} if source else {}),
             **({"priority": priority} if priority else {}),
+            **({"images": dict(images)} if images else {}),
             **({"charge": charge.model_dump()} if charge else {}),
         },
         separators=(",", ":"),

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from mm_contracts.batch import Dataset
+from mm_contracts.keys import WITH_SOLS
 from mm_contracts.rovers import canonical_rover
 from mm_contracts.sols import parse_sols
 
@@ -109,12 +110,33 @@ class RetryPolicy(Camel):
     max_backoff: Duration = Field(default="10m", description="Longest wait between two tries.")
 
 
+class ImageOptions(Camel):
+    """Which pictures a plan mirrors, and within what budget of each of its batches."""
+
+    size: Literal["small", "medium", "large", "full"] = Field(
+        default="large", description="Size class, where a source has several; else there is one."
+    )
+    cameras: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(
+        default=[], max_length=50, description="Cameras by the source's names; empty is all."
+    )
+    thumbnails: bool = Field(default=False, description="True: also the pictures that are thumbnails at the source.")
+    newest: int = Field(
+        default=1, ge=1, le=100, description="How many of a rover's newest sols with photos, where it names none."
+    )
+    max_bytes: int = Field(
+        default=500_000_000, ge=1, le=100_000_000_000, description="Bytes that one batch fetches at most."
+    )
+    max_requests: int = Field(default=2000, ge=1, le=100_000, description="Requests that one batch makes at most.")
+    frames_per_second: int = Field(default=10, ge=1, le=60, description="Speed of a timelapse.")
+
+
 class PlanSpec(Camel):
     """What to ingest."""
 
-    dataset: Dataset = Field(default="photos", description="photos, manifests or coordinates.")
+    dataset: Dataset = Field(default="photos", description="photos, manifests, coordinates, images or timelapse.")
     rovers: list[RoverSols] = Field(min_length=1, max_length=4, description="Rovers, each with its sols.")
     batch: BatchLimits = Field(default_factory=BatchLimits)
+    images: ImageOptions = Field(default_factory=ImageOptions)
     parallelism: int = Field(default=4, ge=1, le=100, description="Most Jobs of this plan at a time.")
     retry: RetryPolicy = Field(default_factory=RetryPolicy)
     priority: int = Field(default=0, ge=-1000, le=1000, description="Plans of higher priority get free slots first.")
@@ -129,7 +151,9 @@ class PlanSpec(Camel):
         for rover in self.rovers:
             if self.dataset == "photos" and not rover.sols:
                 raise ValueError(f"rover {rover.name} names no sols: a photos plan needs sols such as '0-99'")
-            if self.dataset != "photos" and rover.sols:
+            if self.dataset == "timelapse" and len(self.images.cameras) != 1:
+                raise ValueError("a timelapse is of one camera: name it in images.cameras")
+            if self.dataset not in WITH_SOLS and rover.sols:
                 raise ValueError(f"a {self.dataset} plan takes no sols: leave out those of {rover.name}")
         names = [rover.name for rover in self.rovers]
         if len(set(names)) != len(names):

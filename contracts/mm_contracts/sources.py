@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from mm_contracts.keys import COORDINATES
+from mm_contracts.keys import COORDINATES, IMAGES, PHOTOS, TIMELAPSE
 from mm_contracts.plan import Camel
 from mm_contracts.rovers import TRAVERSE_ROVERS, canonical_rover
 from mm_contracts.source_kinds import KINDS, key_variable, published_limit
@@ -85,6 +85,8 @@ class Source(Camel):
 
     def gives(self, dataset: str, rover: str) -> bool:
         """Return whether a dataset of a rover can be had here."""
+        if dataset in (IMAGES, TIMELAPSE):
+            dataset = PHOTOS  # who tells of pictures tells where they are
         if dataset == COORDINATES and self.kind != "mmgis":
             return rover in self.traverse_urls or (self.mmgis_url is not None and rover in TRAVERSE_ROVERS)
         return dataset in KINDS[self.kind].datasets and rover in self.rovers

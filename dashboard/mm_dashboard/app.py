@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from mm_contracts.origins import Origins
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -22,8 +23,8 @@ from mm_dashboard.context import Context, context
 from mm_dashboard.deadletters import Mail
 from mm_dashboard.kube import Kube
 from mm_dashboard.live import Live
-from mm_dashboard.origins import Origins
-from mm_dashboard.pages import acting, alerts, gallery, images, letters, lineage, overview, route, sols, work
+from mm_dashboard.mirror import Mirror
+from mm_dashboard.pages import acting, alerts, gallery, images, letters, lineage, overview, route, sols, videos, work
 from mm_dashboard.pictures import Fetcher, Gallery
 from mm_dashboard.render import HEADERS, Assets, Pages
 from mm_dashboard.settings import Settings
@@ -71,7 +72,18 @@ def build(
     pages = Pages(assets, lambda request: {"settings": settings, "visitor": door.visitor(request)})
     shown = Gallery(Fetcher(Origins(settings.picture_origins, settings.sources, settings.picture_sources)), store)
     parts = Context(
-        settings, warehouse, kube, cluster, Snapshots(cluster.version), pages, shown, door, actions, mail, store
+        settings,
+        warehouse,
+        kube,
+        cluster,
+        Snapshots(cluster.version),
+        pages,
+        shown,
+        door,
+        actions,
+        mail,
+        store,
+        Mirror(store),
     )
 
     async def static(request: Request) -> Response:
@@ -109,6 +121,8 @@ def build(
             Route("/frames.json", gallery.frames),
             Route("/pictures.csv", gallery.gallery_csv),
             Route("/pictures/{rover}/{sol:int}/{name}", gallery.picture),
+            Route("/videos", videos.videos),
+            Route("/videos/{rover}/{file}", videos.video),
             Route("/route", route.route),
             Route("/work", work.work),
             Route("/work/plans/{plan}", work.plan),

@@ -1,14 +1,13 @@
-"""The part of the bucket that is the dashboard's own: thumbnails. Nothing of the archive is read or written here."""
+"""The bucket: thumbnails, which the dashboard makes, and mirrored pictures, videos and pages, which it only reads."""
 
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from mm_dashboard.settings import Settings
 
 log = logging.getLogger(__name__)
-PREFIX: Final = "thumbnails/"
 
 
 class Store(Protocol):
@@ -19,6 +18,12 @@ class Store(Protocol):
 
     async def write(self, key: str, body: bytes, media: str) -> None:
         """Keep an object, if the store is there."""
+
+    async def keys(self, prefix: str) -> list[str]:
+        """Return the first thousand keys that begin so; none where the store is away."""
+
+    async def part(self, key: str, first: int, last: int) -> tuple[bytes, int] | None:
+        """Return some of an object's bytes, counted from 0, and its size; None where there are none."""
 
 
 class Bucket:
@@ -36,6 +41,14 @@ class Bucket:
     async def write(self, key: str, body: bytes, media: str) -> None:
         """Write an object."""
         await asyncio.get_running_loop().run_in_executor(self._threads, self._write, key, body, media)
+
+    async def keys(self, prefix: str) -> list[str]:
+        """List keys."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._keys, prefix)
+
+    async def part(self, key: str, first: int, last: int) -> tuple[bytes, int] | None:
+        """Read part of an object."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._part, key, first, last)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -74,3 +87,23 @@ class Bucket:
             self._s3().put_object(Bucket=self._settings.bucket, Key=key, Body=body, ContentType=media)
         except (BotoCoreError, ClientError, OSError) as error:
             log.warning("a thumbnail was not kept: %s", type(error).__name__)
+
+    def _keys(self, prefix: str) -> list[str]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._s3().list_objects_v2(Bucket=self._settings.bucket, Prefix=prefix)
+            return [str(entry["Key"]) for entry in answer.get("Contents", [])]
+        except (BotoCoreError, ClientError, OSError) as error:
+            log.warning("the bucket was not listed: %s", type(error).__name__)
+            return []
+
+    def _part(self, key: str, first: int, last: int) -> tuple[bytes, int] | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._s3().get_object(Bucket=self._settings.bucket, Key=key, Range=f"bytes={first}-{last}")
+            return answer["Body"].read(), int(str(answer["ContentRange"]).rpartition("/")[2])
+        except (BotoCoreError, ClientError, OSError, KeyError, ValueError) as error:
+            log.debug("no part of %s: %s", key, error)
+            return None

@@ -13,6 +13,7 @@ from mm_dashboard.bucket import Store
 from mm_dashboard.cluster import Cluster
 from mm_dashboard.deadletters import Mail
 from mm_dashboard.kube import Kube
+from mm_dashboard.mirror import Mirror
 from mm_dashboard.pictures import Address, Gallery
 from mm_dashboard.render import Pages
 from mm_dashboard.settings import Settings
@@ -38,6 +39,7 @@ class Context:
     actions: Actions
     mail: Mail
     store: Store
+    mirror: Mirror
     watch: Watch = field(default_factory=Watch)
     addresses: OrderedDict[str, Address] = field(default_factory=OrderedDict)
     """Where pictures are that a page has just shown: their thumbnails are asked for next."""

@@ -1,7 +1,6 @@
 """Pictures: fetched from their sources by this process, made small once, and kept in the bucket."""
 
 import asyncio
-import io
 import logging
 import time
 from collections import OrderedDict
@@ -11,30 +10,18 @@ from typing import Final
 from urllib.parse import urljoin
 
 import urllib3
+from mm_contracts.keys import THUMBNAILS
+from mm_contracts.origins import Origins
+from mm_contracts.pictures import MOST_BYTES, SIZES, NoPicture, media_of, shrink
 
-from mm_dashboard.bucket import PREFIX, Store
-from mm_dashboard.origins import Origins
+from mm_dashboard.bucket import Store
 
 log = logging.getLogger(__name__)
 
-SIZES: Final = {"small": 320, "large": 800}
-"""Longest side of a thumbnail, in pixels."""
-MOST_BYTES: Final = 40_000_000
-MOST_PIXELS: Final = 30_000_000
-"""A picture of more is not opened: it would take more memory than the whole dashboard."""
 GONE_SECONDS: Final = 600.0
 MEMORY: Final = 12_000_000
 """Bytes of thumbnails in memory, before the bucket is asked."""
-MEDIA: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=20.0)
-
-
-class NoPicture(Exception):
-    """There is no picture to show. ``gone`` where the source says that it has it no more; the message is a sentence."""
-
-    def __init__(self, message: str, *, gone: bool = False) -> None:
-        super().__init__(message)
-        self.gone = gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +79,6 @@ class Fetcher:
             raise NoPicture("The source does not answer: try again later.") from None
 
 
-def media_of(body: bytes) -> str:
-    """Return the media type of an image by its content, whatever its sender calls it. Raises NoPicture."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(body), formats=list(MEDIA)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise NoPicture("The picture is too large to be shown here.")
-            return MEDIA[str(image.format)]
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise NoPicture("What the source sent is no picture.") from None
-
-
-def shrink(body: bytes, longest: int) -> bytes:
-    """Return a WebP of an image whose longest side is at most ``longest`` pixels. Raises NoPicture."""
-    from PIL import Image, ImageOps
-
-    media_of(body)
-    try:
-        with Image.open(io.BytesIO(body), formats=list(MEDIA)) as opened:
-            opened.draft("RGB", (longest * 2, longest * 2))  # a JPEG is decoded no larger than needed
-            image = ImageOps.exif_transpose(opened)
-            image = image if image.mode in ("RGB", "L") else image.convert("RGB")
-            image.thumbnail((longest, longest))
-            made = io.BytesIO()
-            image.save(made, "WEBP", quality=78, method=4)
-            return made.getvalue()
-    except (OSError, SyntaxError, ValueError):
-        raise NoPicture("The source sent only part of the picture.") from None
-
-
 class Gallery:
     """Thumbnails and full pictures by (rover, sol, name)."""
 
@@ -141,7 +97,7 @@ class Gallery:
 
     async def kept(self, key: str, size: str) -> Picture | None:
         """Return a thumbnail that was made before, None where it was not."""
-        name = f"{PREFIX}{key}-{size}.webp"
+        name = f"{THUMBNAILS}/{key}-{size}.webp"
         if name in self._memory:
             self._memory.move_to_end(name)
             return Picture(self._memory[name], "image/webp")
@@ -153,7 +109,7 @@ class Gallery:
 
     async def thumbnail(self, key: str, size: str, address: Address) -> Picture:
         """Make a thumbnail, once however many ask, and keep it. Raises NoPicture."""
-        name = f"{PREFIX}{key}-{size}.webp"
+        name = f"{THUMBNAILS}/{key}-{size}.webp"
         if time.monotonic() < self._gone.get(key, 0.0):
             raise NoPicture("The source no longer has this picture.", gone=True)
         task = self._making.get(name)

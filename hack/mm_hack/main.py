@@ -22,6 +22,7 @@ ARCHIVE_COMMANDS = {
     "dlq": "look at dead letters",
     "replay": "publish dead letters again",
     "drop": "let dead letters rest",
+    "timelapse": "make a video of a camera over sols",
     "warehouse": "check or set up the warehouse",
     "backup": "copy the archive to a folder or another bucket",
     "restore": "bring a backup back",

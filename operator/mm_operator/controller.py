@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mm_contracts.batch import BatchSpec, CoveredSols
-from mm_contracts.keys import plan_stamp
+from mm_contracts.keys import IMAGES, TIMELAPSE, plan_stamp
 from mm_contracts.plan import LABEL_FINISHED, LABEL_INSTANCE
 from mm_contracts.sources import Sources
 
@@ -260,6 +260,7 @@ class Controller:
             source=plan.sources[action.batch.rover],
             stamp=plan_stamp(plan.created_at, plan.uid),
             trace_id=plan.trace_id,
+            images=plan.spec.images.model_dump() if plan.spec.dataset in (IMAGES, TIMELAPSE) else {},
         )
         name = ingest_job_name(plan.name, batch.batch, batch.attempt)
         try:

@@ -45,12 +45,17 @@ SPEC_RULES: Final = [
         "a photos plan needs sols for each rover, such as sols: ['0-99', '150']",
     ),
     _rule(
-        "self.dataset == 'photos' || self.rovers.all(r, size(r.sols) == 0)",
-        "only a photos plan takes sols: leave them out of a manifests or coordinates plan",
+        "self.dataset in ['photos', 'images', 'timelapse'] || self.rovers.all(r, size(r.sols) == 0)",
+        "a manifests or coordinates plan takes no sols: leave them out",
+    ),
+    _rule(
+        "self.dataset != 'timelapse' || size(self.images.cameras) == 1",
+        "a timelapse is of one camera: name it in images.cameras",
     ),
     _rule("self.dataset == oldSelf.dataset", "dataset cannot be changed: apply a new plan", fieldPath=".dataset"),
     _rule("self.rovers == oldSelf.rovers", "rovers and sols cannot be changed: apply a new plan", fieldPath=".rovers"),
     _rule("self.batch == oldSelf.batch", "batch limits cannot be changed: apply a new plan", fieldPath=".batch"),
+    _rule("self.images == oldSelf.images", "images cannot be changed: apply a new plan", fieldPath=".images"),
     _rule("self.source == oldSelf.source", "source cannot be changed: apply a new plan", fieldPath=".source"),
 ]
 ROOT_RULES: Final = [
@@ -122,7 +127,7 @@ def _spec_schema() -> dict[str, Any]:
     sols["description"] = "Each item becomes one batch or more: a range '0-99', a sol '150', or a list '3,7,9'."
     sols["items"]["x-kubernetes-validations"] = SOLS_RULES
     for name, part in spec["properties"].items():
-        if name in ("batch", "retry"):
+        if name in ("batch", "retry", "images"):
             part["default"] = {}
     spec["x-kubernetes-validations"] = SPEC_RULES
     return spec

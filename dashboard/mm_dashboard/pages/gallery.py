@@ -93,6 +93,7 @@ async def picture(request: Request) -> Response:
     if not facts.value:
         raise HTTPException(404, "The archive has no picture of that name.")
     row = facts.value[0]
+    mirrored = await parts.mirror.entry(rover, sol, name)
     place = await parts.read(queries.PLACE, rover, row["site"], row["drive"])
     around = [one for one in siblings.value or [] if one["is_listed"]]
     kin = [one for one in family.value or [] if one["is_listed"]]
@@ -105,6 +106,7 @@ async def picture(request: Request) -> Response:
         sol=sol,
         name=name,
         row=row,
+        mirrored=mirrored,
         said=said.value or [],
         other_eye=[one for one in kin if one["is_other_eye"]],
         versions=[one for one in kin if not one["is_other_eye"]],

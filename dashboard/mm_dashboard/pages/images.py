@@ -3,7 +3,9 @@
 import asyncio
 import re
 from typing import Final
+from urllib.parse import quote
 
+from mm_contracts.pictures import SIZES, NoPicture
 from mm_contracts.rovers import canonical_rover
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,9 +13,11 @@ from starlette.responses import Response
 
 from mm_dashboard import queries
 from mm_dashboard.context import Context, context
-from mm_dashboard.pictures import SIZES, Address, NoPicture, Picture
+from mm_dashboard.pictures import Address, Picture
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,159}")
+FROM: Final = "X-Picture-From"
+"""Header of a whole picture: ``mirror``, or the source that it was fetched from just now."""
 _KEPT: Final = {"Cache-Control": "private, max-age=604800"}
 _NONE: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200" width="320" height="200">'
@@ -77,9 +81,12 @@ async def thumbnail(request: Request) -> Response:
 
 
 async def original(request: Request) -> Response:
-    """Answer with the picture as its source has it, or 404 with the sentence why not."""
+    """Answer with the picture from the mirror, else as a source has it, or with 404 and the sentence why not."""
     parts, (rover, sol, name) = context(request), subject(request)
     wanted = request.query_params.get("source", "")
+    mirrored = None if wanted else await parts.mirror.picture(rover, sol, name)
+    if mirrored is not None:
+        return _answer(mirrored, "mirror")
     addresses = await addresses_of(parts, rover, sol, name)
     if wanted:
         addresses = [one for one in addresses if one.source == wanted]
@@ -88,7 +95,8 @@ async def original(request: Request) -> Response:
     problems: list[NoPicture] = []
     for address in addresses:
         try:
-            return _answer(await parts.gallery.original(f"{key_of(rover, sol, name)}@{address.source}", address))
+            found = await parts.gallery.original(f"{key_of(rover, sol, name)}@{address.source}", address)
+            return _answer(found, address.source)
         except NoPicture as problem:
             problems.append(problem)
     return Response(f"{problems[0]}\n", 404, media_type="text/plain")
@@ -104,5 +112,6 @@ async def addresses_of(parts: Context, rover: str, sol: int, name: str) -> list[
     ]
 
 
-def _answer(picture: Picture) -> Response:
-    return Response(picture.body, media_type=picture.media, headers=_KEPT)
+def _answer(picture: Picture, come_from: str = "") -> Response:
+    headers = _KEPT | ({FROM: quote(come_from)} if come_from else {})
+    return Response(picture.body, media_type=picture.media, headers=headers)

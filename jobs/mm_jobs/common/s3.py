@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mm_contracts.keys import BUCKET
+from mm_contracts.keys import BUCKET, DATASETS, WORK_PREFIX
 from mm_contracts.reasons import ExitCode, Reason
 
 from mm_jobs.common.ending import JobError
@@ -108,16 +108,26 @@ class Bucket:
                 raise
         return None  # unreachable, as above
 
-    def list(self) -> Iterator[Listed]:
-        """Yield all objects in key order. Raises JobError.
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with a prefix, in order. Raises JobError."""
+        with self._errors(f"list {prefix}"):
+            for page in self._s3().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield entry["Key"]
 
+    def list(self) -> Iterator[Listed]:
+        """Yield what is loaded into the warehouse and what Jobs keep for each other, in key order. Raises JobError.
+
+        Pictures, thumbnails and pages lie beside it and may be a thousand times as many: they are not looked through.
         A bucket that is not there yet is waited for: the first sweep of a new installation may run before it is made.
         """
         with self._errors("list the bucket"):
             self._s3().get_waiter("bucket_exists").wait(Bucket=self.name, WaiterConfig=_BUCKET_WAIT)
-            for page in self._s3().get_paginator("list_objects_v2").paginate(Bucket=self.name):
-                for entry in page.get("Contents", []):
-                    yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+            for prefix in sorted((*(f"{dataset}/" for dataset in DATASETS), WORK_PREFIX)):
+                pages = self._s3().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+                for page in pages:
+                    for entry in page.get("Contents", []):
+                        yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
 
     def _s3(self) -> "S3Client":
         if self._client is None:

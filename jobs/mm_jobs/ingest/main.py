@@ -8,7 +8,7 @@ import argparse
 import os
 from typing import Any, Final
 
-from mm_contracts.keys import PHOTOS
+from mm_contracts.keys import IMAGES, PHOTOS, TIMELAPSE
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.source_kinds import key_variable
 
@@ -30,6 +30,8 @@ _EPILOG: Final = f"""
 environment:
   {BATCH_ENV}            the batch as JSON, where --batch is not given
   MARS_SOURCES_FILE   configured sources (default {SOURCES_FILE})
+  MARS_PICTURE_ORIGINS, MARS_PICTURE_SOURCES   for pictures: origins that they may be fetched from beside those of
+                      the sources, and sources that serve their pictures themselves; comma-separated
   MARS_GATE_URL       the operator, asked before every request; unset: no gate
   SOURCE_API_KEY_<NAME>  the API key of source <name> (other characters than letters and digits are _), sent as
                       X-Api-Key to the origin of its base URL alone; unset: none
@@ -69,9 +71,13 @@ def _run(argument: str | None, log: Log) -> dict[str, Any]:
         raise JobError(ExitCode.BAD_ARGUMENTS, Reason.BAD_ARGUMENTS, str(error)) from None
     log.bind(plan=batch.plan, batch=batch.batch, attempt=batch.attempt, trace_id=batch.trace_id)
     log.info("started", dataset=batch.dataset, rover=batch.rover, sols=batch.sols, source=settings.name)
-    store = Bucket()
+    store, gate = Bucket(), _gate(settings.name, log)
+    if batch.dataset in (IMAGES, TIMELAPSE):
+        from mm_jobs.images.main import run  # Pillow and the sources' models: no other batch pays for them
+
+        return run(batch, settings, gate, store, log)
     client = SourceClient(
-        _gate(settings.name, log),
+        gate,
         log,
         timeout=settings.timeout_seconds,
         api_key=_api_key(settings),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mm_contracts.keys import COORDINATES, DATASETS, PHOTOS
+from mm_contracts.keys import COORDINATES, IMAGES, PHOTOS, PLAN_DATASETS, TIMELAPSE
 from mm_contracts.rovers import TRAVERSE_ROVERS, canonical_rover
 from mm_contracts.sols import parse_sols
 from mm_contracts.source_kinds import KINDS
@@ -35,6 +35,7 @@ class Batch:
     stamp: str
     trace_id: str
     sols: str = ""
+    images: dict[str, Any] = field(default_factory=dict)
 
     def sol_numbers(self) -> tuple[int, ...]:
         """Return the batch's sols, ascending."""
@@ -79,9 +80,10 @@ def parse_batch(text: str) -> Batch:
             stamp=_text(body, "stamp"),
             trace_id=_text(body, "trace_id"),
             sols=_text(body, "sols", may_be_empty=True) if "sols" in body else "",
+            images=body["images"] if isinstance(body.get("images"), dict) else {},
         )
-        if batch.dataset not in DATASETS:
-            raise SpecError(f"dataset {batch.dataset!r} is none of {', '.join(DATASETS)}")
+        if batch.dataset not in PLAN_DATASETS:
+            raise SpecError(f"dataset {batch.dataset!r} is none of {', '.join(PLAN_DATASETS)}")
         if batch.dataset == PHOTOS:
             parse_sols(batch.sols)
     except SpecError:
@@ -145,6 +147,7 @@ def _first(body: dict[str, Any], rover: str, dataset: str) -> str:
         kind = KINDS.get(str(source.get("kind") or "nasa-v1"))
         maps = TRAVERSE_ROVERS if source.get("mmgisUrl") else source.get("traverseUrls") or ()
         layers = dataset == COORDINATES and rover in maps
+        dataset = PHOTOS if dataset in (IMAGES, TIMELAPSE) else dataset
         if kind and (layers or (dataset in kind.datasets and rover in (source.get("rovers") or kind.rovers))):
             return str(name)
     return default

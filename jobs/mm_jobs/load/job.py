@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from mm_contracts.batch import LoadSpec, ObjectRef
-from mm_contracts.keys import DOCS_PAGE, WORK_PREFIX
+from mm_contracts.keys import WORK_PREFIX
 from mm_contracts.messages import LoadedObject
 from mm_contracts.reasons import ExitCode, Reason
 
@@ -143,15 +143,10 @@ class Load:
         if not self._spec.sweep:
             found = list(self._spec.objects)
         else:
-            # The page that describes the models and what Jobs keep for each other lie in the bucket too: they are
-            # nothing to load and nothing to warn of.
+            # What Jobs keep for each other lies in the bucket too: it is nothing to load and nothing to warn of.
             listed = list(self._store.list())
             self._leftovers = leftovers(listed, datetime.now(UTC))
-            found = [
-                ObjectRef(key=one.key, etag=one.etag)
-                for one in listed
-                if one.key != DOCS_PAGE and not one.key.startswith(WORK_PREFIX)
-            ]
+            found = [ObjectRef(key=one.key, etag=one.etag) for one in listed if not one.key.startswith(WORK_PREFIX)]
         ours = [item for item in found if key_problem(item.key) is None]
         if len(ours) < len(found):
             self._log.warning("not_ours", objects=len(found) - len(ours), example=_first_other(found, ours))

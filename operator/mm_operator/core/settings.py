@@ -88,7 +88,7 @@ class PlanDefaults(Camel):
     active_deadline: Duration = Field(default="15m", description="Longest run of one Job of such a plan.")
     ttl_after_finished: Duration = Field(default="168h", description="How long such a plan is kept once finished.")
     priority: dict[Dataset, int] = Field(
-        default={"manifests": 100, "coordinates": 50},
+        default={"manifests": 100, "coordinates": 50, "images": -100, "timelapse": -50},
         description="Added to the message's priority: what the loop cannot go on without comes first.",
     )
 

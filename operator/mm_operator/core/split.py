@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
+from mm_contracts.keys import IMAGES, TIMELAPSE, WITH_SOLS
 from mm_contracts.messages import Schedule, Task
-from mm_contracts.plan import SOL_TEXT_LIMIT, BatchLimits, DroppedSols, PlanSpec, RoverSols
+from mm_contracts.plan import SOL_TEXT_LIMIT, BatchLimits, DroppedSols, ImageOptions, PlanSpec, RoverSols
 from mm_contracts.sols import format_sols, parse_sols
 
 from mm_operator.core.settings import PlanDefaults
@@ -79,8 +80,10 @@ def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = (), *, cut_by_photos:
         left_out.setdefault(entry.rover, set()).update(parse_sols(entry.sols) if entry.sols else ())
     per_rover: list[list[tuple[str, tuple[int, ...]]]] = []
     for rover in spec.rovers:
-        if spec.dataset == "photos":
+        if spec.dataset in WITH_SOLS and rover.sols:
             groups = _rover_groups(rover, frozenset(left_out.get(rover.name, ())), size)
+            if spec.dataset == TIMELAPSE and groups:  # one video, however many sols it goes over
+                groups = [tuple(sorted(sol for group in groups for sol in group))]
             per_rover.append([(rover.name, sols) for sols in groups])
         elif rover.name not in left_out:
             per_rover.append([(rover.name, ())])
@@ -199,6 +202,7 @@ def plan_from_schedule(
         retry=defaults.retry,
         priority=max(-1000, min(1000, schedule.priority + defaults.priority.get(schedule.dataset, 0))),
         source=schedule.source,
+        images=schedule.images if schedule.dataset in (IMAGES, TIMELAPSE) else ImageOptions(),
         active_deadline=defaults.active_deadline,
         ttl_after_finished=defaults.ttl_after_finished,
     )

@@ -205,6 +205,7 @@ def test_every_process_logs_in_as_its_own_principal(
         "Job/mars-setup/coordinates",
         "CronJob/mars-schedule-manifests/manifests",
         "CronJob/mars-schedule-coordinates/coordinates",
+        "CronJob/mars-schedule-images/images",
         "Job/load",
         "Job/transform",
     }

@@ -30,6 +30,7 @@ PARTS = {
     "dashboard.pod": ["Deployment/mars-dashboard"],
     "setup.pod": [
         "CronJob/mars-schedule-coordinates",
+        "CronJob/mars-schedule-images",
         "CronJob/mars-schedule-manifests",
         "Job/mars-setup",
         "Job/mars-topics",

@@ -285,4 +285,4 @@ def test_who_schedules_manifests_knows_the_sources(render: Callable[..., list[Ob
                 assert mount["mountPath"] == _env(variant)["MARS_SOURCES_FILE"]
                 Sources.model_validate_json(held[mount["subPath"]])
                 seen += 1
-    assert seen == 4  # after the install and by the clock, manifests and coordinates
+    assert seen == 5  # after the install and by the clock, manifests and coordinates; images by the clock

@@ -305,3 +305,46 @@ def test_manifests_are_asked_of_every_source_of_a_rover() -> None:
     assert schedule.by_source("coordinates", tasks, "", sources) == schedule.by_source("manifests", tasks, "", None)
     ids = {schedule.messages_of("manifests", part, "", source, NOW)[0][0] for source, part in found.items()}
     assert len(ids) == 3
+
+
+def test_a_schedule_of_images_says_which_and_within_what_budget() -> None:
+    parsed = main.build_parser().parse_args(
+        [
+            "schedule",
+            "--dataset",
+            "images",
+            "--rover",
+            "spirit",
+            "--camera",
+            "PANCAM",
+            "--newest",
+            "3",
+            "--max-bytes",
+            "1000",
+        ]
+    )
+    said = schedule.images_of(parsed)
+    ((_, value),) = schedule.messages_of("images", schedule.tasks_of("images", ["spirit"], ""), "", "", NOW, said)
+    found = parse_schedule(value)
+    assert [(task.rover_name, task.sol) for task in found.tasks] == [("Spirit", None)]
+    assert (found.images.cameras, found.images.newest, found.images.max_bytes) == (["PANCAM"], 3, 1000)
+    assert [task["sol"] for task in schedule.tasks_of("images", ["spirit"], "4-5")] == [4, 5]
+    for words, said_of in ((["--size", "huge"], "size"), (["--newest", "0"], "newest")):
+        with pytest.raises(CliError, match=said_of):
+            schedule.images_of(main.build_parser().parse_args(["schedule", "--dataset", "images", *words]))
+    with pytest.raises(CliError, match="cameras say which images are wanted"):
+        schedule.images_of(main.build_parser().parse_args(["schedule", "--camera", "PANCAM"]))
+
+
+def test_a_timelapse_is_a_schedule_of_one_camera(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: sent.extend(messages))
+    assert main.run(["timelapse", "curiosity", "NAVCAM", "--sols", "7-9", "--frames-per-second", "8"]) == 0
+    found = parse_schedule(sent[0][2])
+    assert (found.dataset, [task.sol for task in found.tasks]) == ("timelapse", [7, 8, 9])
+    assert (found.images.cameras, found.images.frames_per_second) == (["NAVCAM"], 8)
+    assert "NAVCAM over 3 sols" in capsys.readouterr().out
+    assert main.run(["timelapse", "curiosity", "NAVCAM", "--sols", "7", "--frames-per-second", "fast"]) == 64
+    assert main.run(["timelapse", "moon", "NAVCAM", "--sols", "7"]) == 64

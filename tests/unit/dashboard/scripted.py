@@ -88,3 +88,12 @@ class MemoryStore:
     async def write(self, key: str, body: bytes, _media: str) -> None:
         """Write."""
         self.objects[key] = body
+
+    async def keys(self, prefix: str) -> list[str]:
+        """List."""
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    async def part(self, key: str, first: int, last: int) -> tuple[bytes, int] | None:
+        """Read some of it."""
+        body = self.objects.get(key, b"")
+        return (body[first : last + 1], len(body)) if first < len(body) else None

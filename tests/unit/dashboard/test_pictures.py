@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from mm_contracts.origins import Origins, origin
+from mm_contracts.pictures import NoPicture, media_of, shrink
 from mm_contracts.sources import Source, Sources
-from mm_dashboard.origins import Origins, origin
-from mm_dashboard.pictures import NoPicture, media_of, shrink
 from PIL import Image
 
 from .conftest import Site

@@ -62,13 +62,15 @@ def test_defaults_of_the_schema_are_those_of_the_model() -> None:
     properties = schema()["properties"]["spec"]["properties"]
     plan = PlanSpec.model_validate({"rovers": [{"name": "Spirit", "sols": ["1"]}]}).model_dump(by_alias=True)
     for name, part in properties.items():
-        if name in ("rovers", "batch", "retry"):
+        if name in ("rovers", "batch", "retry", "images"):
             continue
         assert part["default"] == plan[name], name
-    for name in ("batch", "retry"):
+    for name in ("batch", "retry", "images"):
         assert {key: sub["default"] for key, sub in properties[name]["properties"].items()} == plan[name]
 
 
 def test_the_example_is_a_valid_plan() -> None:
     body = yaml.safe_load((ROOT / "examples" / "plan.yaml").read_text(encoding="utf-8"))
     assert PlanSpec.model_validate(body["spec"]).rovers[0].name == "Perseverance"
+    body = yaml.safe_load((ROOT / "examples" / "images.yaml").read_text(encoding="utf-8"))
+    assert PlanSpec.model_validate(body["spec"]).images.cameras == ["NAVCAM"]

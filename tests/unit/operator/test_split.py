@@ -183,3 +183,38 @@ def test_a_plan_s_name_is_a_function_of_the_schedule_id_or_else_of_the_message()
     found = parse_schedule(by_id)
     names = {plan_name(found, "ingestion-scheduling", 0, 1, instance) for instance in ("", "mars", "moon")}
     assert len(names) == 3, "two releases in one namespace publish the same ids"
+
+
+def test_plans_of_pictures_take_sols_or_are_about_the_newest() -> None:
+    def indexed(dataset: str, *sols: str, **images: object) -> list[tuple[str, str]]:
+        spec = PlanSpec.model_validate(
+            {"dataset": dataset, "rovers": [{"name": "Spirit", "sols": list(sols)}], "images": images}
+        )
+        return [(batch.rover, batch.text) for batch in split(spec)]
+
+    assert indexed("images", "0-14") == [("Spirit", "0-9"), ("Spirit", "10-14")]
+    assert indexed("images") == [("Spirit", "")]
+    assert indexed("timelapse", "0-500", cameras=["PANCAM"]) == [("Spirit", "0-500")]
+    with pytest.raises(ValueError, match="a timelapse is of one camera"):
+        indexed("timelapse", "0-5")
+    with pytest.raises(ValueError, match="takes no sols"):
+        indexed("manifests", "0-5")
+
+
+def test_a_schedule_of_pictures_becomes_a_plan_with_its_options() -> None:
+    value = schedule_message(
+        "timelapse",
+        [{"rover_name": "Spirit", "sol": sol} for sol in range(80)],
+        schedule_id="x",
+        timestamp="t",
+        images={"cameras": ["PANCAM"], "maxBytes": 5},
+    )
+    spec = plan_from_schedule(parse_schedule(value), PlanDefaults())
+    assert spec is not None
+    assert (spec.images.cameras, spec.images.max_bytes) == (["PANCAM"], 5)
+    assert len(spec.rovers[0].sols) > 1
+    assert [batch.text for batch in split(spec)] == ["0-79"]
+    photos = schedule_message("photos", [{"rover_name": "Spirit", "sol": 1}], schedule_id="x", timestamp="t")
+    plain = plan_from_schedule(parse_schedule(photos), PlanDefaults())
+    assert plain is not None
+    assert "images" not in plain.model_dump(exclude_defaults=True)

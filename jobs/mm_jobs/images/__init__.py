@@ -1,0 +1,1 @@
+"""The picture mirror: pictures of the archive, brought into its bucket."""
