@@ -340,6 +340,7 @@ def test_a_timelapse_is_a_schedule_of_one_camera(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent: list[Any] = []
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "nowhere:9092")
     monkeypatch.setattr("mm_cli.kafka_session.publish", lambda messages, _: sent.extend(messages))
     assert main.run(["timelapse", "curiosity", "NAVCAM", "--sols", "7-9", "--frames-per-second", "8"]) == 0
     found = parse_schedule(sent[0][2])
