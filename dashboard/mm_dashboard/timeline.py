@@ -11,6 +11,10 @@ LANES: Final = (("ingest", "fetch"), ("load", "load"), ("sweep", "sweep"), ("tra
 LEFT, RIGHT, ROW = 70.0, 1000.0, 14.0
 LONGEST: Final = timedelta(hours=1)
 SHORTEST: Final = timedelta(minutes=5)
+MOST: Final = 800
+"""Jobs in one drawing."""
+STEPS: Final = (1, 2, 5, 10, 15, 60, 180, 360, 1440)
+"""Minutes between two ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,14 @@ class Timeline:
     ticks: list[tuple[str, float]]
 
 
-def draw(jobs: Sequence[Job], now: datetime) -> Timeline | None:
-    """Return the drawing of the Jobs of the last hour, None where there were none."""
-    known = [job for job in jobs if job.created_at and (job.finished_at or now) > now - LONGEST]
+def draw(jobs: Sequence[Job], now: datetime, longest: timedelta = LONGEST) -> Timeline | None:
+    """Return the drawing of the Jobs that ran so long ago at most, the newest of them; None where there were none."""
+    known = [job for job in jobs if job.created_at and (job.finished_at or now) > now - longest]
+    known = sorted(known, key=lambda job: job.finished_at or now, reverse=True)[:MOST]
     if not known:
         return None
     first = min(job.created_at for job in known if job.created_at)
-    begin = max(now - LONGEST, min(first, now - SHORTEST))
+    begin = max(now - longest, min(first, now - SHORTEST))
     whole = (now - begin).total_seconds()
 
     def place(moment: datetime) -> float:
@@ -65,6 +70,15 @@ def draw(jobs: Sequence[Job], now: datetime) -> Timeline | None:
             lanes.append((name, top + 10))
             top += max(1, len(rows)) * ROW + 6
     minutes = whole / 60
-    step = next(size for size in (1, 2, 5, 10, 15) if minutes / size <= 8 or size == 15)
-    ticks = [(f"-{m} min" if m else "now", place(now - timedelta(minutes=m))) for m in range(0, int(minutes) + 1, step)]
+    step = next(size for size in STEPS if minutes / size <= 8 or size == STEPS[-1])
+    ticks = [(_age(m), place(now - timedelta(minutes=m))) for m in range(0, int(minutes) + 1, step)]
     return Timeline(top + 18, bars, lanes, ticks)
+
+
+def _age(minutes: int) -> str:
+    if not minutes:
+        return "now"
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes % size == 0:
+            return f"-{minutes // size} {unit}"
+    return f"-{minutes} min"

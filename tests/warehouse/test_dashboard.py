@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from mm_dashboard import queries
+from mm_dashboard import past, queries
 from mm_dashboard.app import build
 from mm_dashboard.filters import Filters
 from mm_dashboard.kube import Api
@@ -64,16 +64,17 @@ def photo(environment: dict[str, str]) -> dict[str, Any]:
     return row
 
 
+STATEMENTS = vars(queries) | {f"PAST_{name}": text for name, text in vars(past).items()}
 QUESTIONS = sorted(
     name
-    for name, text in vars(queries).items()
-    if isinstance(text, str) and re.match(r"\s*(select|with)\b", text) and not name.startswith("_")
+    for name, text in STATEMENTS.items()
+    if isinstance(text, str) and re.match(r"\s*(select|with)\b", text) and not name.startswith(("_", "PAST__"))
 )
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_is_understood(name: str, environment: dict[str, str], photo: dict[str, Any]) -> None:
-    sql = str(vars(queries)[name])
+    sql = str(STATEMENTS[name])
     given: dict[str, tuple[object, ...]] = {"OBJECTS_OF_PLAN": ("plan-test",), "PLACE": (ROVER, 3, 0)}
     known = (ROVER, photo["sol"], photo["image_id"])
     rows = _rows(environment, sql, *given.get(name, known[: sql.count("?")]))

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mm_dashboard import queries, timeline
+from mm_dashboard import past, queries, timeline
 from mm_dashboard.attention import at_work
 from mm_dashboard.cluster import Plan, State, read_plan
 from mm_dashboard.context import Context, context
@@ -25,22 +25,28 @@ GRID = 5000
 """Batches of a grid at most."""
 
 
-async def _values(parts: Context) -> dict[str, Any]:
-    state = await parts.cluster.look()
-    return {"state": state, "now": at_work(state), "drawing": timeline.draw(state.jobs, datetime.now(UTC))}
+async def _values(parts: Context, hours: str | None) -> dict[str, Any]:
+    state, ended = await asyncio.gather(parts.cluster.look(), parts.read(past.RECENT))
+    hours, longest = past.span(hours)
+    drawing = timeline.draw(past.joined(state.jobs, ended.value or []), datetime.now(UTC), longest)
+    return {"state": state, "now": at_work(state), "drawing": drawing, "hours": hours, "spans": past.SPANS}
 
 
-async def fragments(parts: Context, _query: Mapping[str, str]) -> dict[str, str]:
+async def fragments(parts: Context, query: Mapping[str, str]) -> dict[str, str]:
     """Return the parts of the page that renew themselves."""
-    known = await _values(parts)
+    known = await _values(parts, query.get("hours"))
     return {name: parts.pages.fragment(f"parts/{name}.html", **known) for name in PARTS}
 
 
 async def work(request: Request) -> Response:
     """Answer with the page of what runs and ran."""
     parts = context(request)
-    known, loads, objects, aside = await asyncio.gather(
-        _values(parts), parts.read(queries.LOADS), parts.read(queries.OBJECTS), parts.read(queries.SET_ASIDE)
+    known, loads, objects, aside, cost = await asyncio.gather(
+        _values(parts, request.query_params.get("hours")),
+        parts.read(queries.LOADS),
+        parts.read(queries.OBJECTS),
+        parts.read(queries.SET_ASIDE),
+        parts.read(past.COST),
     )
     return parts.pages.page(
         request,
@@ -48,6 +54,7 @@ async def work(request: Request) -> Response:
         loads=loads.value or [],
         objects=objects.value or [],
         aside=aside.value or [],
+        cost=cost.value or [],
         problem=loads if loads.problem else None,
         done=request.query_params.get("done", ""),
         **known,
@@ -86,14 +93,16 @@ async def plan(request: Request) -> Response:
     parts, name = context(request), request.path_params["plan"]
     if not NAME.fullmatch(name):
         raise HTTPException(404, "There is no such plan.")
-    state, objects = await asyncio.gather(parts.cluster.look(), parts.read(queries.OBJECTS_OF_PLAN, name))
+    state, objects, ended = await asyncio.gather(
+        parts.cluster.look(), parts.read(queries.OBJECTS_OF_PLAN, name), parts.read(past.OF_PLAN, name)
+    )
     found, events = state.plan(name), []
     try:
         if found is None:
             found = read_plan(await parts.kube.get("plans", name))
         events = await parts.kube.list("events", fields=f"involvedObject.kind=IngestionPlan,involvedObject.name={name}")
     except KubeError as problem:
-        if problem.status == 404 and objects.value == []:
+        if problem.status == 404 and objects.value == [] and not ended.value and not ended.is_loading:
             raise HTTPException(404, "There is no such plan, and nothing of it in the archive.") from None
     told = [
         {
@@ -114,6 +123,8 @@ async def plan(request: Request) -> Response:
         jobs=[job for job in state.jobs if job.plan == name],
         events=told[:50],
         objects=objects.value or [],
+        record=next((row for row in ended.value or [] if row["kind"] == "plan"), None),
+        attempts=[row for row in ended.value or [] if row["kind"] != "plan"],
         done=request.query_params.get("done", ""),
         loading=found is None and objects.is_loading,
         problem=objects if objects.problem else None,
@@ -127,14 +138,15 @@ async def _job(parts: Context, name: str) -> dict[str, Any]:
         pods = await parts.kube.list("pods", f"batch.kubernetes.io/job-name={name}")
         newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
         if newest is None:
-            sentence = "Its pod is gone. What it said last is kept in its plan where it failed."
+            sentence = "Its pod is gone. What it said last is kept where it failed."
         else:
             lines = await parts.kube.log(newest["metadata"]["name"], LOG_LINES)
     except KubeError as problem:
         sentence = str(problem)
     state = await parts.cluster.look()
     known = next((one for one in state.jobs if one.name == name), None)
-    return {"name": name, "job": known, "lines": lines, "sentence": sentence}
+    ended = (await parts.read(past.OF_JOB, name)).value or []
+    return {"name": name, "job": known, "lines": lines, "sentence": sentence, "record": next(iter(ended), None)}
 
 
 async def job(request: Request) -> Response:
@@ -143,7 +155,7 @@ async def job(request: Request) -> Response:
     if not NAME.fullmatch(name):
         raise HTTPException(404, "There is no such Job.")
     known = await _job(parts, name)
-    if known["job"] is None and not known["lines"]:
+    if known["job"] is None and not known["lines"] and known["record"] is None:
         raise HTTPException(404, "There is no such Job any more.")
     return parts.pages.page(request, "job.html", **known)
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from mm_dashboard import queries, timeline
+from mm_dashboard import past, queries, timeline
 from mm_dashboard.cluster import State, read_job, read_plan
 from mm_dashboard.pages.work import grid, place_in_queue
 from mm_dashboard.settings import Settings
@@ -80,6 +80,65 @@ def test_a_plan_that_is_gone_is_shown_by_what_it_brought(site: Site) -> None:
     assert page.status_code == 200
     assert "photos/spirit/x.json" in page.text
     assert site.client.get("/work/plans/never").status_code == 404
+
+
+def _record(name: str, ended_at: datetime.datetime, **more: Any) -> dict[str, Any]:
+    return {
+        "uid": f"uid-{name}", "kind": "ingest", "name": name, "plan": "old", "batch": 3, "attempt": 1,
+        "rover_name": "Spirit", "sols": "1-9", "source": "s", "outcome": "succeeded", "reason": "", "message": "",
+        "created_at": ended_at - datetime.timedelta(seconds=90), "ended_at": ended_at, "total_seconds": 90,
+        "run_seconds": 7.5, "cpu_seconds": 1.25, "requests": 6, "bytes": 1200, "photos": 70, "trace_id": "t",
+        "log_tail": "",
+    } | more  # fmt: skip
+
+
+def test_attempts_outlive_jobs_pods_and_plans(site: Site) -> None:
+    at = datetime.datetime(2025, 1, 1, 12)
+    failed = _record("old-3-1", at, outcome="failed", reason="BadResponse", message="no <JSON>", log_tail="last <b>")
+    whole = _record("old", at, kind="plan", batch=None, attempt=None, run_seconds=None, cpu_seconds=None)
+    site.warehouse.answers[past.OF_PLAN] = lambda binds: [whole, failed] if binds == ("old",) else []
+    site.warehouse.answers[past.OF_JOB] = lambda binds: [failed] if binds == ("old-3-1",) else []
+    page = site.client.get("/work/plans/old")
+    assert page.status_code == 200
+    for text in ("plan itself is gone", "BadResponse", "no &lt;JSON&gt;", "last &lt;b&gt;", "/work/jobs/old-3-1"):
+        assert text in page.text
+    shown = site.client.get("/work/jobs/old-3-1")
+    assert shown.status_code == 200
+    for text in ("last &lt;b&gt;", "1.2 s of CPU", "6 requests"):
+        assert text in shown.text
+    assert site.client.get("/work/plans/never").status_code == 404
+    assert site.client.get("/work/jobs/never").status_code == 404
+
+
+def test_the_time_line_joins_what_runs_with_what_ran(site: Site) -> None:
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    site.kube.put("jobs", job("here", "load"))
+    site.warehouse.answers[past.RECENT] = [
+        _record("gone", now - datetime.timedelta(minutes=20), kind="transform", plan=""),
+        _record("yesterday", now - datetime.timedelta(hours=20), kind="load", plan="", outcome="deleted"),
+    ]
+    site.warehouse.answers[past.COST] = [
+        {"utc_date": datetime.date(2025, 1, 1), "kind": "ingest", "jobs": 12, "jobs_failed": 1, "jobs_deleted": 0,
+         "requests": 60, "bytes": 1, "photos": 7, "run_seconds": 70.0, "cpu_seconds": 9.0, "median_total_seconds": 8.0,
+         "longest_total_seconds": 30},
+    ]  # fmt: skip
+    _fresh(site)
+    page = site.client.get("/work").text
+    assert "here: " in page
+    assert "gone: succeeded" in page
+    assert "yesterday" not in page
+    assert "2025-01-01" in page
+    day = site.client.get("/work?hours=24").text
+    assert "yesterday: deleted" in day
+    assert 'data-live-page="work?hours=24"' in day
+    assert site.client.get("/work?hours=<b>").text.count('data-live-page="work?hours=1"') == 1
+
+
+def test_a_job_that_is_still_there_is_drawn_once() -> None:
+    at = datetime.datetime(2025, 1, 1, 12)
+    live = read_job(job("j-1", "ingest", plan="p"))
+    assert [one.name for one in past.joined([live], [_record("j-1", at), _record("j-0", at)])] == ["j-1", "j-0"]
+    assert past.jobs_of([_record("j-0", at)])[0].finished_at == at.replace(tzinfo=datetime.UTC)
 
 
 def test_a_jobs_page_shows_its_last_lines_while_there_is_a_pod(site: Site) -> None:
