@@ -1,4 +1,4 @@
-"""``mars status``: how complete the archive is, per rover."""
+"""``mars status``: how complete the archive is, per rover, and how well its sources are."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from mm_cli.errors import NOT_FOUND, CliError
 from mm_cli.options import add_format
 from mm_cli.place import add_place
 from mm_cli.tables import table
-from mm_cli.values import grouped
+from mm_cli.values import as_json, grouped
 
 COLUMNS: Final = {
     "ROVER_NAME": "ROVER",
@@ -25,6 +25,18 @@ COLUMNS: Final = {
 }
 """Columns of GOLD.ROVER_SUMMARY and their headings."""
 
+SOURCES: Final = {
+    "ROVER_NAME": "ROVER",
+    "SOURCE": "SOURCE",
+    "IS_IN_CHARGE": "IN CHARGE",
+    "date_trunc('second', LAST_SUCCESS_AT)": "LAST SUCCESS",
+    "round(100 * ERROR_RATE, 1)": "ERRORS %",
+    "BUDGET_REMAINING": "BUDGET LEFT",
+    "NEWEST_SOL": "NEWEST SOL",
+    "round(FRESHNESS_HOURS / 24, 1)": "DAYS OLD",
+}
+"""Columns of SILVER.SOURCE_HEALTH and their headings."""
+
 _NOT_BUILT: Final = "the warehouse has no GOLD.ROVER_SUMMARY yet: dbt has not run; `kubectl get jobs` shows if it does"
 _IS_BUILT: Final = (
     "select count(*) from INFORMATION_SCHEMA.TABLES where TABLE_SCHEMA = 'GOLD' and TABLE_NAME = 'ROVER_SUMMARY'"
@@ -35,8 +47,9 @@ def add_parser(commands: Any) -> None:
     """Add ``status`` to argparse's sub-commands."""
     parser = commands.add_parser(
         "status",
-        help="how complete the archive is, per rover",
-        description="Print, per rover, what its manifest promises, what is archived, and the gaps.",
+        help="how complete the archive is, per rover, and how well its sources are",
+        description="Print, per rover, what its manifest promises, what is archived, and the gaps; and of each of its "
+        "sources whether it is in charge, when it last answered, and how new what it has is.",
         epilog="""examples:
   mars status
   mars status -n team -o json | jq '.[].gaps'""",
@@ -72,14 +85,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.watch is not None:
         return _watch(arguments)
     with warehouse(arguments) as session:
-        rovers = _rovers(session)
+        rovers, sources = _rovers(session), _sources(session)
     whole = complete(rovers)
     if arguments.output == "json":
-        print(_json_line(rovers))
+        print(_json_line([rover | {"sources": _of(rover["rover_name"], sources)} for rover in rovers]))
     else:
         shown = [*rovers, totals(rovers)] if len(rovers) > 1 else rovers
         print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown], grouped))
         print("the archive is complete" if whole else _why_not(rovers))
+        if sources:
+            print()
+            print(table(list(SOURCES.values()), sources))
     return NOT_FOUND if arguments.check and not whole else 0
 
 
@@ -108,6 +124,17 @@ def _rovers(warehouse: Any) -> list[dict[str, Any]]:
         raise CliError(_NOT_BUILT, NOT_FOUND)
     rows = warehouse.rows(f"select {', '.join(COLUMNS)} from GOLD.ROVER_SUMMARY order by ROVER_NAME")
     return [_rover(row) for row in rows]
+
+
+def _sources(warehouse: Any) -> list[tuple[Any, ...]]:
+    order = "order by ROVER_NAME, IS_IN_CHARGE desc, coalesce(PRECEDENCE, 1000), SOURCE"
+    return list(warehouse.rows(f"select {', '.join(SOURCES)} from SILVER.SOURCE_HEALTH {order}"))
+
+
+def _of(rover: str, sources: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    names = [heading.lower().replace(" ", "_").replace("%", "percent") for heading in SOURCES.values()]
+    found = [dict(zip(names, row, strict=True)) for row in sources if row[0] == rover]
+    return [{name: as_json(value) for name, value in one.items() if name != "rover"} for one in found]
 
 
 def _json_line(rovers: list[dict[str, Any]]) -> str:

@@ -5,7 +5,7 @@ A secret is known by its value, where the process was given it as a variable, an
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 SECRET_NAMES: Final = (
@@ -43,25 +43,37 @@ def redact_forms(text: str) -> str:
 
 def redact_values(text: str, environment: Mapping[str, str]) -> str:
     """Return the text without the values of secret variables, and without secret query arguments and users of URLs."""
-    for name in (*SECRET_NAMES, *(name for name in environment if name.startswith(SECRET_PREFIX))):
-        value = environment.get(name, "")
-        if len(value) >= _SHORTEST:
-            for form in _forms(value):
-                text = text.replace(form, _HIDDEN)
+    return _hide(text, _secrets(environment))
+
+
+def _secrets(environment: Mapping[str, str]) -> list[str]:
+    """Return what must not be told, in all its forms. Looked up for each text or value: variables may change."""
+    names = (*SECRET_NAMES, *(name for name in environment if name.startswith(SECRET_PREFIX)))
+    values = [value for name in names if len(value := environment.get(name, "")) >= _SHORTEST]
+    return [form for value in values for form in _forms(value)]
+
+
+def _hide(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
     text = _URL.sub(lambda match: f"{match[1]}{_HIDDEN}@", text)
     return _QUERY.sub(lambda match: f"{match[1]}={_HIDDEN}", text)
 
 
 def redacted(value: Any, environment: Mapping[str, str]) -> Any:
     """Return a value with every text in it redacted, before an encoding can disguise one; other kinds become text."""
+    return _redacted(value, _secrets(environment))
+
+
+def _redacted(value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, Mapping):
-        return {redacted(key, environment): redacted(item, environment) for key, item in value.items()}
+        return {_redacted(key, secrets): _redacted(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        items = [redacted(item, environment) for item in value]
+        items = [_redacted(item, secrets) for item in value]
         return items if isinstance(value, list) else tuple(items)
     if value is None or isinstance(value, bool | int | float):
         return value
-    return redact_values(value if isinstance(value, str) else str(value), environment)
+    return _hide(value if isinstance(value, str) else str(value), secrets)
 
 
 def _forms(value: str) -> list[str]:

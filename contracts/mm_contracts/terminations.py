@@ -15,7 +15,7 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Details(Wire):
-    """What only Jobs of one kind say. A message that is too long is told without it."""
+    """What only Jobs of one kind say. A message that is too long is told without the longest of it."""
 
 
 class IngestDetails(Details):
@@ -83,6 +83,24 @@ class HandedOver(Wire):
         return self.reason != "SourceWell"
 
 
+class SourceStanding(Wire):
+    """How well a source is for a rover, by ``silver.source_health``; what is not known is left out."""
+
+    rover: str
+    source: str
+    in_charge: bool = False
+    success: str | None = None
+    """When it last answered as it should (RFC 3339, UTC)."""
+    errors: float | None = None
+    """Share of a day's answers that failed, 0 to 1."""
+    budget: int | None = None
+    """Requests that it said were left."""
+    newest: int | None = None
+    """Its newest sol."""
+    newest_end: str | None = None
+    """When that sol ended: the source's freshness is the time since."""
+
+
 class TransformDetails(Details):
     """Of a dbt run."""
 
@@ -103,6 +121,7 @@ class TransformDetails(Details):
     """Hand-overs of the last hour."""
     archive: dict[str, RoverStanding] = Field(default_factory=dict)
     """By rover."""
+    sources: list[SourceStanding] = Field(default_factory=list)
     docs: str = ""
     failed: list[str] = Field(default_factory=list)
     """Models or tests that failed, the first twenty."""

@@ -58,6 +58,12 @@ LIVE_SECONDS = 1800.0
 """How long a handful of sols is waited for: a source may ask for patience."""
 
 
+LIVE_WARNING = (
+    "mars: asking the real sources over the internet, gently, for a handful of sols. The tests of this project have no "
+    "internet: docs/sources.md says what was tried, and what was not."
+)
+
+
 def run_live(namespace: str = NAMESPACE, poll: float = 3.0) -> int:
     """Ask the real sources for a handful of sols and say what became of them. Return the process's exit code.
 
@@ -67,6 +73,7 @@ def run_live(namespace: str = NAMESPACE, poll: float = 3.0) -> int:
         namespace: where the release is.
         poll: seconds between two looks at the plans.
     """
+    print(LIVE_WARNING, flush=True)
     kubectl = release.kubectl(namespace)
     subprocess.run([*kubectl, "apply", "-f", str(LIVE_PLANS)], check=True)
     deadline, shown = time.monotonic() + LIVE_SECONDS, ""

@@ -1,13 +1,13 @@
 """Prometheus metrics of the operator. Help texts are the documentation (docs/metrics.md); names are stable."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, get_args
 
 from mm_contracts.reasons import DeadLetterReason, Reason
-from mm_contracts.terminations import Details, IngestDetails, LoadDetails, RoverStanding
+from mm_contracts.terminations import Details, IngestDetails, LoadDetails, RoverStanding, SourceStanding
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -130,6 +130,39 @@ MANIFEST_AGE: Final = Gauge(
     "mars_archive_manifest_timestamp_seconds",
     "When the rover's newest manifest was fetched, Unix time: what the archive knows of is no newer.",
     ["rover"],
+    registry=REGISTRY,
+)
+SOURCE_IN_CHARGE: Final = Gauge(
+    "mars_source_in_charge",
+    "1 for the source whose manifest is the rover's promise, 0 for its others, as the last dbt run found them.",
+    ["rover", "source"],
+    registry=REGISTRY,
+)
+SOURCE_SUCCESS: Final = Gauge(
+    "mars_source_last_success_timestamp_seconds",
+    "When a source last answered as it should about a rover, Unix time.",
+    ["rover", "source"],
+    registry=REGISTRY,
+)
+SOURCE_ERRORS: Final = Gauge(
+    "mars_source_error_ratio",
+    "Share of a source's answers of a day that failed, 0 to 1; no series where it was not asked.",
+    ["rover", "source"],
+    registry=REGISTRY,
+)
+SOURCE_BUDGET: Final = Gauge(
+    "mars_source_budget_remaining",
+    "Requests that a source last said were left; no series where it does not say.",
+    ["rover", "source"],
+    registry=REGISTRY,
+)
+SOURCE_NEWEST_SOL: Final = Gauge(
+    "mars_source_newest_sol", "The newest sol that a source has of a rover.", ["rover", "source"], registry=REGISTRY
+)
+SOURCE_NEWEST: Final = Gauge(
+    "mars_source_newest_sol_timestamp_seconds",
+    "When the newest sol that a source has of a rover ended, Unix time: its freshness is the time since.",
+    ["rover", "source"],
     registry=REGISTRY,
 )
 SET_ASIDE: Final = Counter(
@@ -272,6 +305,26 @@ def show_archive(archive: Mapping[str, RoverStanding]) -> None:
         ARCHIVE_GAPS.labels(rover, "", "").set(0)
         for status, reason, count in about.gaps:
             ARCHIVE_GAPS.labels(rover, status, reason).set(count)
+
+
+def show_sources(sources: Sequence[SourceStanding]) -> None:
+    """Show how well the sources are, as a transform Job's last word says."""
+    if not sources:
+        return
+    for gauge in (SOURCE_IN_CHARGE, SOURCE_SUCCESS, SOURCE_ERRORS, SOURCE_BUDGET, SOURCE_NEWEST_SOL, SOURCE_NEWEST):
+        gauge.clear()
+    for one in sources:
+        values = {
+            SOURCE_IN_CHARGE: float(one.in_charge),
+            SOURCE_SUCCESS: _unix(one.success),
+            SOURCE_ERRORS: one.errors,
+            SOURCE_BUDGET: one.budget,
+            SOURCE_NEWEST_SOL: one.newest,
+            SOURCE_NEWEST: _unix(one.newest_end),
+        }
+        for gauge, value in values.items():
+            if value is not None:
+                gauge.labels(one.rover, one.source).set(value)
 
 
 def _unix(text: str | None) -> float | None:

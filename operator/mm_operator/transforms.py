@@ -155,5 +155,6 @@ class Transforms(JobLine):
 def _measure(job: Job) -> None:
     said = transform_details(job)
     metrics.show_archive(said.archive)
+    metrics.show_sources(said.sources)
     for step, seconds in said.seconds.items():
         metrics.TRANSFORM_SECONDS.labels(step).set(seconds)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from mm_cli import main
 from mm_contracts.messages import parse_schedule
 from mm_contracts.photos import image_id
 from mm_jobs.common.log import Log
@@ -103,7 +105,7 @@ def charge(now: datetime, published: list[Any] | None = None) -> list[tuple[str,
 
 
 def test_hand_over_and_return_fetch_nothing_that_is_archived_and_lose_nothing(
-    dbt: Dbt, monkeypatch: pytest.MonkeyPatch
+    dbt: Dbt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in dbt.environment.items():
         monkeypatch.setenv(name, value)
@@ -174,6 +176,20 @@ def test_hand_over_and_return_fetch_nothing_that_is_archived_and_lose_nothing(
         " from SILVER.SOURCE_HEALTH where ROVER_NAME = 'Curiosity' order by 1"
     )
     assert health == [("first", 1, True, 4, 3, True), ("second", 2, False, 4, 4, True)]
+    capsys.readouterr()
+    assert main.run(["status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    heading = next(number for number, line in enumerate(lines) if "IN CHARGE" in line)
+    assert [line.split()[:3] for line in lines[heading + 2 :] if line.startswith("Curiosity")] == [
+        ["Curiosity", "first", "yes"],
+        ["Curiosity", "second", "no"],
+    ]
+    assert main.run(["status", "-o", "json"]) == 0
+    (rover, _) = json.loads(capsys.readouterr().out)
+    assert [(one["source"], one["in_charge"], one["newest_sol"]) for one in rover["sources"]] == [
+        ("first", True, 4),
+        ("second", False, 4),
+    ]
 
 
 def test_a_change_of_the_source_on_a_full_archive_plans_nothing(dbt: Dbt) -> None:

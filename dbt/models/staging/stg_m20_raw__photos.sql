@@ -1,12 +1,7 @@
 -- Items as NASA's raw feed of Perseverance served them, in its own words and typed: what the canonical photo beside each was made from.
 
 select
-    responses.object_key::varchar as object_key,
-    responses.source::varchar as source,
-    responses.rover_name::varchar as rover_name,
-    photo.value:image_id::varchar as image_id,
-    {{ whole_number("photo.value:id") }} as photo_id,
-    {{ whole_number("photo.value:sol") }} as sol,
+    {{ item_keys() }},
     {{ text_of("photo.value:raw:imageid") }} as nasa_id,
     {{ text_of("photo.value:raw:camera:instrument") }} as instrument,
     {{ text_of("photo.value:raw:camera:filter_name") }} as filter_name,
@@ -26,12 +21,6 @@ select
     {{ text_of("photo.value:raw:attitude") }} as attitude,
     {{ text_of("photo.value:raw:title") }} as title,
     {{ text_of("photo.value:raw:caption") }} as caption,
-    photo.index::integer as photo_index,
-    responses.ingestion_date::timestamp_ntz as ingested_at
+    {{ item_place() }}
 from
-    (
-        select object_key, source, rover_name, ingestion_date, photos
-        from {{ source('bronze', 'raw_photo_response') }}
-        where source_kind = 'm20-raw'
-    ) as responses,
-    lateral flatten(input => responses.photos) as photo
+    {{ items_of('m20-raw') }}

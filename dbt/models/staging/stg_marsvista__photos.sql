@@ -1,12 +1,7 @@
 -- Items as Mars Vista's second version served them, in its own words and typed: what the canonical photo beside each was made from.
 
 select
-    responses.object_key::varchar as object_key,
-    responses.source::varchar as source,
-    responses.rover_name::varchar as rover_name,
-    photo.value:image_id::varchar as image_id,
-    {{ whole_number("photo.value:id") }} as photo_id,
-    {{ whole_number("photo.value:sol") }} as sol,
+    {{ item_keys() }},
     {{ text_of("photo.value:raw:attributes:nasa_id") }} as nasa_id,
     {{ text_of("photo.value:raw:attributes:sample_type") }} as sample_type,
     {{ time_of("photo.value:raw:attributes:date_taken_utc") }} as taken_at,
@@ -21,12 +16,6 @@ select
     {{ text_of("photo.value:raw:attributes:title") }} as title,
     {{ text_of("photo.value:raw:attributes:caption") }} as caption,
     {{ text_of("photo.value:raw:attributes:credit") }} as credit,
-    photo.index::integer as photo_index,
-    responses.ingestion_date::timestamp_ntz as ingested_at
+    {{ item_place() }}
 from
-    (
-        select object_key, source, rover_name, ingestion_date, photos
-        from {{ source('bronze', 'raw_photo_response') }}
-        where source_kind = 'marsvista-v2'
-    ) as responses,
-    lateral flatten(input => responses.photos) as photo
+    {{ items_of('marsvista-v2') }}

@@ -16,14 +16,5 @@ select
     feature.value:geometry:coordinates as coordinates,
     responses.ingestion_date::timestamp_ntz as ingested_at
 from
-    (
-        select response.*
-        from {{ source('bronze', 'raw_coordinate_response') }} as response
-        inner join (
-            select object_key, loaded_at
-            from {{ source('bronze', 'raw_coordinate_response') }}
-            qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
-        ) as latest
-            on response.object_key = latest.object_key and response.loaded_at = latest.loaded_at
-    ) as responses,
+    {{ latest_layers() }} as responses,
     lateral flatten(input => responses.coordinates) as feature

@@ -24,17 +24,7 @@ select
     and coalesce({{ finite_number("place.value:lat") }} between -90 and 90, false) as has_position,
     responses.ingestion_date::timestamp_ntz as ingested_at
 from
-    (
-        select response.*
-        from {{ source('bronze', 'raw_coordinate_response') }} as response
-        inner join (
-            select object_key, loaded_at
-            from {{ source('bronze', 'raw_coordinate_response') }}
-            where is_array(places)
-            qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
-        ) as latest
-            on response.object_key = latest.object_key and response.loaded_at = latest.loaded_at
-    ) as responses,
+    {{ latest_layers('is_array(places)') }} as responses,
     lateral flatten(input => responses.places) as place
 qualify
     place.value:layer::varchar in ('helicopter_waypoints', 'helicopter_path')

@@ -18,20 +18,6 @@ select
     coalesce({{ text_of('place.value:final') }}, 'y') = 'y' as is_end_of_drive,
     responses.ingestion_date::timestamp_ntz as ingested_at
 from
-    (
-        select
-            response.object_key,
-            response.source,
-            response.rover_name,
-            response.ingestion_date,
-            response.places
-        from {{ source('bronze', 'raw_coordinate_response') }} as response
-        inner join (
-            select object_key, loaded_at
-            from {{ source('bronze', 'raw_coordinate_response') }}
-            qualify row_number() over (partition by rover_name order by ingestion_date desc, object_key desc) = 1
-        ) as latest
-            on response.object_key = latest.object_key and response.loaded_at = latest.loaded_at
-    ) as responses,
+    {{ latest_layers() }} as responses,
     lateral flatten(input => responses.places) as place
 where {{ text_of('place.value:layer') }} in ('waypoints', 'waypoints_current')

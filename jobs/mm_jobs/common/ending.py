@@ -74,7 +74,12 @@ def termination(status: str, **fields: Any) -> bytes:
     if "message" in body:
         body["message"] = str(body["message"])[:_SENTENCE_LIMIT]
     encoded = _encode(body)
-    if len(encoded) > _LIMIT and body.pop("details", None) is not None:
+    details = body.get("details")
+    while len(encoded) > _LIMIT and isinstance(details, dict) and details:
+        sizes = {name: len(_encode({name: value})) for name, value in details.items()}
+        longest = max(sizes, key=lambda name: sizes[name])
+        details = {name: value for name, value in details.items() if name != longest}
+        body["details"] = details
         encoded = _encode(body)
     failed = dict(body.get("failed_sols", {}))
     while len(encoded) > _LIMIT and failed:

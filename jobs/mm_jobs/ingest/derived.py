@@ -1,7 +1,8 @@
 """Manifests of sources that have none: counted sol by sol, a part in each run, and kept in the bucket.
 
 The newest sols are counted in every run, since they grow; older ones once. A first run of a rover with thousands of
-sols does not count them all at once: its manifest promises what is counted, and says how far that is.
+sols does not count them all at once, nor take more than a part of the hour's requests from the photos: its manifest
+promises what is counted, and says how far that is.
 """
 
 import json
@@ -25,6 +26,8 @@ NEWEST: Final = 10
 """Sols before the newest one that are counted again: photos of a sol come for about a week."""
 LONGEST: Final = 300.0
 """Seconds of counting in one run."""
+SHARE: Final = 4
+"""One in so many of an hour's requests may be spent on counting older sols in one run."""
 
 
 def derive(
@@ -34,6 +37,8 @@ def derive(
     store: Shelf,
     log: Log,
     *,
+    per_hour: int | None = None,
+    spent: Callable[[], int] = lambda: 0,
     longest: float = LONGEST,
     clock: Callable[[], float] = time.monotonic,
 ) -> Manifest:
@@ -45,6 +50,8 @@ def derive(
         rover: the rover.
         store: the bucket.
         log: gets a line with what was counted.
+        per_hour: requests that the source allows in an hour; None: no limit.
+        spent: tells how many were sent so far.
         longest: seconds after which no further sol is counted.
         clock: monotonic seconds.
 
@@ -61,6 +68,9 @@ def derive(
     for sol in wanted:
         if clock() - begun > longest:
             stopped = "Time"
+        elif per_hour is not None and sol <= newest - NEWEST and spent() >= per_hour // SHARE:
+            stopped = "Budget"
+        if stopped:
             break
         try:
             counts[sol] = source.count(rover, sol)

@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 LARGEST: Final = 2**53
@@ -16,6 +17,8 @@ _UNKNOWN: Final = frozenset({"", "UNK", "UNKNOWN", "N/A", "NULL", "NONE"})
 
 def whole(value: Any, least: int = 0) -> int | None:
     """Return a whole number of at least ``least``: an integer, a float without a fraction, or their text."""
+    if type(value) is int:  # nearly all are
+        return value if least <= value <= LARGEST else None
     if isinstance(value, str):
         text = value.strip()
         value = int(text.partition(".")[0]) if _DIGITS.fullmatch(text) else None
@@ -54,10 +57,13 @@ def url(value: Any) -> str | None:
 
 def day(value: Any) -> str | None:
     """Return a date, ``YYYY-MM-DD``."""
-    if not isinstance(value, str) or len(value) != 10:
-        return None
+    return _day(value) if isinstance(value, str) and len(value) == 10 else None
+
+
+@lru_cache(maxsize=512)  # all photos of a sol have one
+def _day(text: str) -> str | None:
     try:
-        return date.fromisoformat(value).isoformat()
+        return date.fromisoformat(text).isoformat()
     except ValueError:
         return None
 

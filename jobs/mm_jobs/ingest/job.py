@@ -83,7 +83,15 @@ class _Work:
         if source.has_manifest:
             manifest: Manifest = source.manifest(rover)
         else:
-            manifest = derive(source, self._settings.name, rover, self._store, self._log)
+            manifest = derive(
+                source,
+                self._settings.name,
+                rover,
+                self._store,
+                self._log,
+                per_hour=self._settings.requests_per_hour,
+                spent=lambda: self._client.requests,
+            )
         key = dataset_key(MANIFESTS, rover, self._batch.stamp)
         self._put(
             key, ManifestsDocument(**self._provenance(key), manifests=[manifest.body], set_aside=manifest.set_aside)

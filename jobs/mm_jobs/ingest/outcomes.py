@@ -14,9 +14,12 @@ from mm_jobs.ingest.paging import Pulled
 
 def camera_names(photos: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the distinct camera names of photos, alphabetical."""
-    cameras = (photo.get("camera") for photo in photos)
-    names = (camera.get("name") for camera in cameras if isinstance(camera, dict))
-    return sorted({name for name in names if isinstance(name, str)})
+    found = set()
+    for photo in photos:
+        camera = photo.get("camera")
+        if isinstance(camera, dict) and isinstance(name := camera.get("name"), str):
+            found.add(name)
+    return sorted(found)
 
 
 class Asked(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from mm_contracts.keys import COORDINATES, IMAGES, PHOTOS, PLAN_DATASETS, TIMELAPSE
 from mm_contracts.rovers import TRAVERSE_ROVERS, canonical_rover
 from mm_contracts.sols import parse_sols
-from mm_contracts.source_kinds import KINDS
+from mm_contracts.source_kinds import KINDS, published_limit
 
 BATCH_ENV: Final = "MM_BATCH"
 
@@ -53,6 +53,8 @@ class SourceSettings:
     mmgis_url: str | None = None
     rovers: tuple[str, ...] = ()
     max_concurrency: int = 8
+    requests_per_hour: int | None = None
+    """The operator's gate holds it; None: no limit."""
     timeout_seconds: float = 30.0
     page_size: int | None = None
     sample_types: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ def read_source(path: str, wanted: str, rover: str = "", dataset: str = PHOTOS) 
         mmgis_url=str(source.get("mmgisUrl") or "").rstrip("/") or None,
         rovers=tuple(source.get("rovers") or KINDS[kind].rovers),
         max_concurrency=int(source.get("maxConcurrency") or 8),
+        requests_per_hour=_limit(source, kind),
         timeout_seconds=float(source.get("timeoutSeconds") or 30),
         page_size=KINDS[kind].page_size if source.get("pageSize") is None else int(source["pageSize"]),
         sample_types=tuple(source.get("sampleTypes") or KINDS[kind].sample_types),
@@ -137,6 +140,12 @@ def read_source(path: str, wanted: str, rover: str = "", dataset: str = PHOTOS) 
         api_key_secret_key=str(source.get("apiKeySecretKey") or "api-key"),
         contact=str(body.get("contact") or ""),
     )
+
+
+def _limit(source: dict[str, Any], kind: str) -> int | None:
+    if "requestsPerHour" not in source:
+        return published_limit(kind, str(source.get("baseUrl") or ""))
+    return int(source["requestsPerHour"]) if source["requestsPerHour"] else None
 
 
 def _first(body: dict[str, Any], rover: str, dataset: str) -> str:

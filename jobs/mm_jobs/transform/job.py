@@ -28,7 +28,7 @@ from mm_jobs.transform.docs import Content, Docs
 from mm_jobs.transform.page import row_counts
 from mm_jobs.transform.planner import Budget, Summary
 from mm_jobs.transform.planning import places, schedule_gaps
-from mm_jobs.transform.standing import standing
+from mm_jobs.transform.standing import sources, standing
 
 Selection = tuple[str, ...]
 
@@ -208,6 +208,8 @@ class Run:
         self._details |= _told(summary, schedule_ids, look_at)
         if state := standing(self._warehouse, self._log):
             self._details["archive"] = state
+        if health := sources(self._warehouse, datetime.now(UTC), self._log):
+            self._details["sources"] = health
 
     def _renew_docs(self, built: builds.Parts, *, settled: bool) -> None:
         if self._docs is not None:

@@ -5,7 +5,7 @@ status and reason, and two times.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mm_jobs.common.ending import JobError, rfc3339
@@ -25,6 +25,15 @@ _GAPS: Final = """
 select ROVER_NAME, STATUS, REASON, count(*) from SILVER.INGESTION_PLANNING group by ROVER_NAME, STATUS, REASON
 """
 
+MOST_SOURCES: Final = 8
+"""Pairs of rover and source that are told: those in charge, then by the order in the values."""
+
+_SOURCES: Final = f"""
+select ROVER_NAME, SOURCE, IS_IN_CHARGE, LAST_SUCCESS_AT, ERROR_RATE, BUDGET_REMAINING, NEWEST_SOL, FRESHNESS_HOURS
+from SILVER.SOURCE_HEALTH
+order by IS_IN_CHARGE desc, coalesce(PRECEDENCE, 1000), ROVER_NAME, SOURCE limit {MOST_SOURCES}
+"""
+
 Row = tuple[Any, ...]
 
 
@@ -35,6 +44,38 @@ def standing(warehouse: Warehouse, log: Log) -> dict[str, Any]:
     except JobError as error:
         log.warning("standing.unknown", message=str(error))
         return {}
+
+
+def sources(warehouse: Warehouse, now: datetime, log: Log) -> list[dict[str, Any]]:
+    """Return how well each source is (``SourceStanding``), or nothing where that cannot be read."""
+    try:
+        return sources_told(warehouse.run(_SOURCES), now)
+    except JobError as error:
+        log.warning("sources.unknown", message=str(error))
+        return []
+
+
+def sources_told(rows: Iterable[Row], now: datetime) -> list[dict[str, Any]]:
+    """Return the sources' state without what is not known.
+
+    Args:
+        rows: rover, source, whether it is in charge, last success (naive UTC), share of failures (0 to 1), requests
+            left, newest sol, hours since that sol's end.
+        now: the time of the rows, with a zone.
+    """
+    found = []
+    for rover, source, in_charge, success, errors, budget, newest, hours in rows:
+        known = {
+            "success": None if success is None else _time(success),
+            "errors": None if errors is None else round(float(errors), 3),
+            "budget": None if budget is None else int(budget),
+            "newest": None if newest is None else int(newest),
+            "newest_end": None if hours is None else rfc3339(now - timedelta(hours=float(hours))),
+        }
+        about: dict[str, Any] = {"rover": str(rover), "source": str(source)}
+        about |= {"in_charge": True} if in_charge else {}
+        found.append(about | {name: value for name, value in known.items() if value is not None})
+    return found
 
 
 def told(rovers: Iterable[Row], gaps: Iterable[Row]) -> dict[str, Any]:

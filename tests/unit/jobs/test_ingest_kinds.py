@@ -248,6 +248,27 @@ def test_counting_that_is_cut_short_goes_on_in_the_next_run(source: ScriptedSour
     )
 
 
+def test_counting_leaves_most_of_the_hours_requests_to_photos(source: ScriptedSource, log: Log) -> None:
+    settings, shelf = settings_of("m20-raw", source.url), Shelf()
+    source.on("/rss/api/", _latest(99))
+    _counts(source, {sol: 1 for sol in range(100)})
+    for run, uncounted in ((1, 100 - 24), (2, 100 - 24 - 14)):  # the newest sol, ten sols that grow, and older ones
+        client = client_of(settings, log)
+        read = derive(
+            source_of(settings, client),
+            "s",
+            "Perseverance",
+            shelf,
+            log,
+            per_hour=100,
+            spent=lambda c=client: c.requests,
+        )
+        assert (read.body["uncounted_sols"], client.requests) == (uncounted, 25), run
+    client = client_of(settings, log)
+    derive(source_of(settings, client), "s", "Perseverance", shelf, log, per_hour=8, spent=lambda: client.requests)
+    assert client.requests == 1 + 10, "what grows is counted all the same"
+
+
 def test_without_a_newest_sol_there_is_no_manifest(source: ScriptedSource, log: Log) -> None:
     settings = settings_of("m20-raw", source.url)
     for answer in (json_reply({"latest_sol": "soon"}), json_reply({"latest_sol": 10**7}), Reply(404)):

@@ -111,6 +111,18 @@ def test_what_live_plans_cover_is_told_by_source_and_rover() -> None:
     assert covered(holding("d", spec(Spirit=["1"])), failed=Indexes.of([0])) == (), "given up is not in hand"
 
 
+def test_each_rover_of_a_plan_is_covered_at_its_own_source() -> None:
+    found = spec(Perseverance=["1-3"], Curiosity=["7"])
+    held = Holding("a", {"Perseverance": "m20", "Curiosity": "msl"}, "photos", split(found, []))
+    assert [(one.source, one.rover, one.sols) for one in covered(held)] == [
+        ("m20", "Perseverance", "1-3"),
+        ("msl", "Curiosity", "7"),
+    ]
+    claims = Claims()
+    claims.sync(held, everything(held))
+    assert told(claims.find_dropped(holding("b", found, "m20"))) == [("Perseverance", "1-3", "a")]
+
+
 def test_it_is_noticed_where_something_is_covered_no_more() -> None:
     before = holding("a", spec(Spirit=["1-3"]))
     more = holding("a", spec(Spirit=["0-9"], Curiosity=["1"]))

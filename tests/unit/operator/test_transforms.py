@@ -84,6 +84,33 @@ def test_a_plan_that_lets_go_of_due_gaps_has_them_looked_at_again() -> None:
     run(story())
 
 
+def test_how_well_sources_are_is_shown_and_a_source_that_is_gone_is_not() -> None:
+    def shown(name: str, source: str) -> float | None:
+        return metrics.REGISTRY.get_sample_value(f"mars_source_{name}", {"rover": "Curiosity", "source": source})
+
+    async def story() -> None:
+        world = World()
+        times = {"success": "1970-01-01T00:01:00Z", "newest_end": "1970-01-01T00:02:00Z"}
+        nasa = {"rover": "Curiosity", "source": "nasa", "in_charge": True, "errors": 0.5, "budget": 7, "newest": 4683}
+        world.sources = [nasa | times, {"rover": "Curiosity", "source": "spare"}]
+        for number in (1, 2):
+            world.bucket.add(key(number))
+            world.events.publish(s3(key(number)))
+            await settle(world)
+            if number == 1:
+                assert (shown("in_charge", "nasa"), shown("in_charge", "spare")) == (1, 0)
+                assert shown("last_success_timestamp_seconds", "nasa") == 60
+                assert shown("newest_sol_timestamp_seconds", "nasa") == 120
+                assert shown("error_ratio", "nasa") == 0.5
+                assert shown("budget_remaining", "nasa") == 7
+                assert shown("newest_sol", "nasa") == 4683
+                assert shown("error_ratio", "spare") is None
+            world.sources = world.sources[:1]
+        assert shown("in_charge", "spare") is None
+
+    run(story())
+
+
 def test_steps_of_a_run_are_measured() -> None:
     async def story() -> None:
         world = World()

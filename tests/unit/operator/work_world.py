@@ -109,6 +109,7 @@ class World:
         self.covered: tuple[CoveredSols, ...] = ()
         self.held = 0
         self.handed_over: list[dict[str, Any]] = []
+        self.sources: list[dict[str, Any]] = []
         self.restart()
 
     def restart(self) -> None:
@@ -161,7 +162,12 @@ class World:
             if code == 0:
                 self.built |= self.warehouse
             self.runs.append(run)
-            details = {"gaps_held": self.held, "seconds": {"loop": 1.5}, "handed_over": self.handed_over}
+            details = {
+                "gaps_held": self.held,
+                "seconds": {"loop": 1.5},
+                "handed_over": self.handed_over,
+                "sources": self.sources,
+            }
             self.kube.end_job(name, code, reason="TransformError" if code else None, details=details, history=kept)
             return
         spec = LoadSpec.model_validate_json(self.spec(job, "MM_LOAD"))

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Protocol
 
 from mm_contracts.photos import Photo, earth_date
+from mm_contracts.source_kinds import KINDS
 
 from mm_jobs.ingest import fields
 from mm_jobs.ingest.http import SourceClient
@@ -34,6 +35,45 @@ class PhotoSource(Protocol):
 
     def count(self, rover: str, sol: int) -> int:
         """Return how many photos a sol has, without fetching them, or raise SourceFailure."""
+
+
+class Asking:
+    """What clients have in common: whom they ask, and how many items they ask for in a page."""
+
+    def __init__(self, settings: SourceSettings, client: SourceClient) -> None:
+        self._settings, self._client = settings, client
+        self.page_size = settings.page_size or KINDS[settings.kind].page_size
+
+
+class Listing(Asking):
+    """A source that tells what it has; its pages count from 1."""
+
+    has_manifest: ClassVar[bool] = True
+    first_page = 1
+
+    def manifest(self, rover: str) -> Manifest:
+        """Return the rover's manifest, or raise SourceFailure."""
+        raise NotImplementedError
+
+    def newest(self, rover: str) -> int:
+        """Return the newest sol. Raises SourceFailure."""
+        return max(self.manifest(rover).promises, default=0)
+
+    def count(self, rover: str, sol: int) -> int:
+        """Return a sol's photos. Raises SourceFailure."""
+        promise = self.manifest(rover).promises.get(sol)
+        return promise.photos if promise else 0
+
+
+class Feed(Asking):
+    """A source without a manifest, which is derived; its pages count from 0."""
+
+    has_manifest: ClassVar[bool] = False
+    first_page = 0
+
+    def manifest(self, rover: str) -> Manifest:
+        """There is none."""
+        raise NotImplementedError(rover)
 
 
 def check_sol(value: Any, sol: int) -> None:

@@ -4,33 +4,20 @@ The feed has no manifest; it tells its newest sol, and of a query how many image
 with images of others, so each image's sol is looked at. Beyond the last page it says "No more images." with status 200.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from mm_contracts.photos import image_id
 from mm_contracts.source_kinds import KINDS
 
 from mm_jobs.ingest import fields
-from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.manifests import bad
-from mm_jobs.ingest.model import Manifest, Page, PhotoDict, Unusable
-from mm_jobs.ingest.sources.base import check_object, check_sol, photo_of, urls, wanted
+from mm_jobs.ingest.model import Page, PhotoDict, Unusable
+from mm_jobs.ingest.sources.base import Feed, check_object, check_sol, photo_of, urls, wanted
 from mm_jobs.ingest.spec import SourceSettings
 
 
-class M20Raw:
+class M20Raw(Feed):
     """One source of kind ``m20-raw``; ``baseUrl`` is the feed's address without a query."""
-
-    has_manifest: ClassVar[bool] = False
-
-    def __init__(self, settings: SourceSettings, client: SourceClient) -> None:
-        self._settings = settings
-        self._client = client
-        self.first_page = 0
-        self.page_size = settings.page_size or KINDS["m20-raw"].page_size
-
-    def manifest(self, rover: str) -> Manifest:
-        """There is none: it is derived."""
-        raise NotImplementedError(rover)
 
     def page(self, rover: str, sol: int, number: int, size: int | None) -> Page:  # noqa: ARG002
         """Return a page of a sol's photos, or raise SourceFailure."""

@@ -1,28 +1,18 @@
 """api.marsvista.dev, version 2: JSON:API. Attributes come nested in its documentation and flat in its code."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from mm_contracts.photos import image_id
-from mm_contracts.source_kinds import KINDS
 
 from mm_jobs.ingest import fields
-from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.manifests import bad, read_manifest
 from mm_jobs.ingest.model import Manifest, Page, PhotoDict, Unusable
-from mm_jobs.ingest.sources.base import check_object, check_sol, photo_of, urls, wanted
+from mm_jobs.ingest.sources.base import Listing, check_object, check_sol, photo_of, urls, wanted
 from mm_jobs.ingest.spec import SourceSettings
 
 
-class MarsVistaV2:
+class MarsVistaV2(Listing):
     """One source of kind ``marsvista-v2``."""
-
-    has_manifest: ClassVar[bool] = True
-
-    def __init__(self, settings: SourceSettings, client: SourceClient) -> None:
-        self._settings = settings
-        self._client = client
-        self.first_page = 1
-        self.page_size = settings.page_size or KINDS["marsvista-v2"].page_size
 
     def manifest(self, rover: str) -> Manifest:
         """Return the rover's manifest, or raise SourceFailure."""
@@ -50,15 +40,6 @@ class MarsVistaV2:
     def read(self, item: Any, rover: str, sol: int) -> PhotoDict | None:
         """Return the canonical photo in a resource object, or raise Unusable."""
         return read_photo(item, rover, sol, self._settings)
-
-    def newest(self, rover: str) -> int:
-        """Return the newest sol. Raises SourceFailure."""
-        return max(self.manifest(rover).promises, default=0)
-
-    def count(self, rover: str, sol: int) -> int:
-        """Return a sol's photos. Raises SourceFailure."""
-        promise = self.manifest(rover).promises.get(sol)
-        return promise.photos if promise else 0
 
 
 def read_page(answer: dict[str, Any]) -> Page:

@@ -3,36 +3,23 @@
 There is no manifest, and the total of a sol counts thumbnails, which are about half: a sol is counted from its items.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from mm_contracts.photos import image_id
 from mm_contracts.source_kinds import KINDS
 
 from mm_jobs.ingest import fields
-from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.manifests import bad
-from mm_jobs.ingest.model import Manifest, Page, PhotoDict, Unusable
+from mm_jobs.ingest.model import Page, PhotoDict, Unusable
 from mm_jobs.ingest.paging import Interrupted, begin, pull
-from mm_jobs.ingest.sources.base import check_object, check_sol, photo_of, urls, wanted
+from mm_jobs.ingest.sources.base import Feed, check_object, check_sol, photo_of, urls, wanted
 from mm_jobs.ingest.spec import SourceSettings
 
 _ORDER = "sol desc,instrument_sort asc,sample_type_sort asc, date_taken desc"
 
 
-class MslRaw:
+class MslRaw(Feed):
     """One source of kind ``msl-raw``; ``baseUrl`` ends in ``/raw_image_items``."""
-
-    has_manifest: ClassVar[bool] = False
-
-    def __init__(self, settings: SourceSettings, client: SourceClient) -> None:
-        self._settings = settings
-        self._client = client
-        self.first_page = 0
-        self.page_size = settings.page_size or KINDS["msl-raw"].page_size
-
-    def manifest(self, rover: str) -> Manifest:
-        """There is none: it is derived."""
-        raise NotImplementedError(rover)
 
     def page(self, rover: str, sol: int, number: int, size: int | None) -> Page:  # noqa: ARG002
         """Return a page of a sol's items, or raise SourceFailure."""

@@ -4,51 +4,33 @@ Without ``page`` NASA's own server gives the whole sol and says nothing about pa
 pages are asked for.
 """
 
-from typing import Any, ClassVar
+from typing import Any, TypeGuard
 
 from mm_contracts.photos import image_id
 
 from mm_jobs.ingest import fields
-from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.manifests import bad, read_manifest
 from mm_jobs.ingest.model import Manifest, Page, PhotoDict, Unusable
-from mm_jobs.ingest.sources.base import check_object, check_sol
-from mm_jobs.ingest.spec import SourceSettings
+from mm_jobs.ingest.sources.base import Listing, check_object, check_sol
 
 
-class NasaV1:
+class NasaV1(Listing):
     """One source of kind ``nasa-v1``."""
-
-    has_manifest: ClassVar[bool] = True
-
-    def __init__(self, settings: SourceSettings, client: SourceClient) -> None:
-        self._base = settings.base_url
-        self._client = client
-        self.first_page = 1
-        self.page_size = settings.page_size
 
     def manifest(self, rover: str) -> Manifest:
         """Return the rover's manifest, or raise SourceFailure."""
-        answer = self._client.get(f"{self._base}/manifests/{rover}", "photo_manifest", remember=True)
+        answer = self._client.get(f"{self._settings.base_url}/manifests/{rover}", "photo_manifest", remember=True)
         return read_manifest(answer["photo_manifest"], rover)
 
     def page(self, rover: str, sol: int, number: int, size: int | None) -> Page:
         """Return a page of a sol's photos; without a size the first is the whole sol. Raises SourceFailure."""
         paging = {"page": number, "per_page": size} if size else ({"page": number} if number > 1 else {})
-        return read_page(self._client.get(f"{self._base}/rovers/{rover}/photos", "photos", {"sol": sol, **paging}))
+        url = f"{self._settings.base_url}/rovers/{rover}/photos"
+        return read_page(self._client.get(url, "photos", {"sol": sol, **paging}))
 
     def read(self, item: Any, rover: str, sol: int) -> PhotoDict | None:  # noqa: ARG002 (one interface for all kinds)
         """Return the photo as served; fields of another type than v1's become v1's, or null. Raises Unusable."""
         return read_photo(item, sol)
-
-    def newest(self, rover: str) -> int:
-        """Return the newest sol. Raises SourceFailure."""
-        return max(self.manifest(rover).promises, default=0)
-
-    def count(self, rover: str, sol: int) -> int:
-        """Return a sol's photos. Raises SourceFailure."""
-        promise = self.manifest(rover).promises.get(sol)
-        return promise.photos if promise else 0
 
 
 def read_page(answer: dict[str, Any]) -> Page:
@@ -64,6 +46,8 @@ def read_page(answer: dict[str, Any]) -> Page:
 
 def read_photo(item: Any, sol: int) -> PhotoDict:
     """Return a v1 photo, or raise Unusable."""
+    if _as_it_should_be(item, sol):
+        return item  # most are, and pass as they are
     photo = check_object(item, sol)
     number, source = fields.whole(photo.get("id")), photo.get("img_src")
     if number is None and not (isinstance(source, str) and image_id(source)):
@@ -82,4 +66,21 @@ def read_photo(item: Any, sol: int) -> PhotoDict:
         fixed["img_src"] = None
     if "earth_date" in photo and fields.day(photo["earth_date"]) is None:
         fixed["earth_date"] = None
-    return {**photo, **fixed} if fixed else photo  # most are as they should be, and pass as they are
+    return {**photo, **fixed} if fixed else photo
+
+
+def _as_it_should_be(item: Any, sol: int) -> TypeGuard[PhotoDict]:
+    """Return whether an item is a v1 photo of the sol in which nothing has to be looked at twice."""
+    if type(item) is not dict:
+        return False
+    camera, number = item.get("camera"), item.get("id")
+    return (
+        type(number) is int
+        and 0 <= number <= fields.LARGEST
+        and type(item.get("sol")) is int
+        and item["sol"] == sol
+        and type(camera) is dict
+        and type(camera.get("name")) is str
+        and type(item.get("img_src")) is str
+        and fields.day(item.get("earth_date")) is not None
+    )
