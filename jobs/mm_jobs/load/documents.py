@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, TypedDict, get_args
 
 import msgspec
@@ -44,6 +46,8 @@ class Loadable:
     """The fields that have a column, on one line."""
     notes: tuple[str, ...] = ()
     """What is not as the object has it, because not every reader would take it."""
+    unused: tuple[str, ...] = ()
+    """What is as the object has it, and of which silver makes null."""
 
     def line(self, load_id: str, loaded_at: str) -> bytes:
         """Return the line for the stage: what the load knows, and the document under ``doc``."""
@@ -53,6 +57,8 @@ class Loadable:
 
 GIVEN: Final = frozenset({"OBJECT_KEY", "ETAG", "LOAD_ID", "LOADED_AT"})
 """Columns that the load fills, not the document."""
+
+_MOST_TOLD: Final = 5
 
 
 def key_problem(key: str) -> str | None:
@@ -91,9 +97,11 @@ def read(key: str, etag: str, body: bytes, now: datetime | None = None) -> Loada
         raise NotOurs("BadDocument", f"rover_name is {document['rover_name']!r} under the key of {parsed.rover}")
     for name in table.arrays:
         _check_array(document, name.lower())
+    unused: tuple[str, ...] = ()
     if parsed.dataset == PHOTOS:
         _check_photos(document)
-    return Loadable(key, etag, table, fields, notes)
+        unused = tuple(islice(_odd_times(document, now or datetime.now(UTC)), _MOST_TOLD))
+    return Loadable(key, etag, table, fields, notes, unused)
 
 
 class _Item(TypedDict, total=False):
@@ -223,3 +231,15 @@ def _check_photos(document: dict[str, Any]) -> None:
         received += entry.get("received_photos", 0)
     if received != count:
         raise NotOurs("BadDocument", f"the sols count {received} photos, but there are {count}")
+
+
+def _odd_times(document: dict[str, Any], now: datetime) -> Iterator[str]:
+    """Yield what is wrong with times of which silver makes null: no reason to leave out the photos, but to tell."""
+    for number, entry in enumerate(document["sols"]):
+        value, name = entry.get("requested_at"), f"sols[{number}].requested_at"
+        if value is None:
+            continue
+        try:
+            _check_scalar({name: value}, name, "timestamp_ntz", now)
+        except NotOurs as problem:
+            yield f"{problem}; silver has none"

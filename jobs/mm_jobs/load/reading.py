@@ -88,8 +88,8 @@ class Reader:
         except NotOurs as problem:
             self.problems.append(Problem(key, stored.etag, problem.reason, str(problem)))
             return
-        if loadable.notes:
-            told = "; ".join(loadable.notes)
+        if loadable.notes or loadable.unused:
+            told = "; ".join((*loadable.notes, *loadable.unused))
             self.problems.append(Problem(key, stored.etag, "NotClean", told, grain=FIELD))
         yield loadable
 

@@ -155,6 +155,18 @@ def test_what_not_every_reader_takes_is_mended_and_told(content: bytes, kept: An
     assert (note or "") in "; ".join(found.notes)
 
 
+@pytest.mark.parametrize(
+    ("value", "says"), [("soon", "is 'soon': a UTC time"), (7, "is 7: a text"), ("2999-01-01T00:00:00Z", "it is 20")]
+)
+def test_a_time_that_is_none_keeps_no_photo_out_and_is_told(value: object, says: str) -> None:
+    document = DOCUMENT | {"sols": [entry | {"requested_at": value} for entry in DOCUMENT["sols"]]}
+    found = read(KEY, "e", _encoded(document), NOW)
+    assert found.notes == ()
+    assert [text.partition(" ")[0] for text in found.unused] == ["sols[0].requested_at", "sols[1].requested_at"]
+    assert says in found.unused[0]
+    assert read(KEY, "e", _encoded(), NOW).unused == ()
+
+
 def test_another_encoding_is_brought_to_utf_8() -> None:
     body = json.dumps(DOCUMENT).encode("utf-16")
     assert json.loads(read(KEY, "e", body).document.decode()) == DOCUMENT

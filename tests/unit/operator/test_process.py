@@ -138,6 +138,7 @@ def test_when_the_watches_end_the_process_ends_with_a_reason() -> None:
         await until(lambda: Watches.made, process)
         Watches.made[0].ended()
         await asyncio.wait({process}, timeout=15)
+        assert process.done(), "nobody has told it to stop"
 
     with pytest.raises(PartEnded, match="the watches have ended"):
         run(story)
@@ -152,6 +153,7 @@ def test_when_a_part_fails_the_process_ends_with_a_reason(monkeypatch: pytest.Mo
 
     async def story(process: "asyncio.Task[None]") -> None:
         await asyncio.wait({process}, timeout=15)
+        assert process.done(), "nobody has told it to stop"
 
     with pytest.raises(PartEnded, match="of ours"):
         run(story)
