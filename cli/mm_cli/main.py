@@ -6,7 +6,29 @@ import sys
 import traceback
 from typing import Final, NoReturn
 
-from mm_cli import backup, docs, letters, questions, schedule, selftest, setup, sql, status, timelapse, trace, warehouse
+from mm_cli import (
+    backup,
+    completion,
+    connect,
+    docs,
+    gaps,
+    letters,
+    logs,
+    plan_list,
+    planning,
+    plans,
+    questions,
+    schedule,
+    selftest,
+    setup,
+    show,
+    sql,
+    status,
+    timelapse,
+    trace,
+    warehouse,
+    why,
+)
 from mm_cli.errors import BUG, USAGE, CliError
 
 _EPILOG: Final = """
@@ -33,7 +55,13 @@ examples:
   kubectl mars status -n team
 """
 
-_PARTS: Final = (status, sql, questions, trace, schedule, timelapse, letters, warehouse, docs, setup, selftest, backup)
+_PARTS: Final = (
+    *(status, plan_list, why, gaps, trace, logs),
+    *(sql, questions, show, timelapse, connect),
+    *(planning, schedule, plans, letters, backup),
+    *(completion, warehouse, docs, setup, selftest),
+)
+"""In the order of the help: what is, what is in it, what to do, what is needed once."""
 
 
 def build_parser(prog: str = "mars") -> argparse.ArgumentParser:
@@ -53,8 +81,10 @@ def build_parser(prog: str = "mars") -> argparse.ArgumentParser:
 def run(arguments: list[str] | None = None, prog: str = "mars") -> int:
     """Run a command and return its exit code."""
     given = letters.with_verb(sys.argv[1:] if arguments is None else arguments)
+    parser = build_parser(prog)
+    completion.complete(parser)
     try:
-        parsed = build_parser(prog).parse_args(given)
+        parsed = parser.parse_args(given)
     except SystemExit as error:
         # argparse ends with 2 for wrong use; scripts get the same code for it everywhere.
         return USAGE if error.code == 2 else int(error.code or 0)

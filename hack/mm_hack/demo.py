@@ -11,17 +11,31 @@ from mm_hack.places import NAMESPACE, REPO
 from mm_hack.snapshot import closing_table, what_is_missing
 from mm_hack.watch import watch
 
+QUESTIONS = ("longest-drives", "photos-while-driving", "stereo-pairs")
+"""Of ``mars questions``, those that a newcomer is told of first."""
+
 LOOK_AROUND = """
+See it:
+  ./mars ui                                  the rovers' pictures, the archive, the loop at work: in a browser
+  ./mars show                                the newest picture, here in the terminal
+
+Three questions to try (./mars questions has more):
+{questions}
+
 Look around:
-  ./mars ui                                  see it in a browser: the rovers' pictures, the archive, the loop at work
   ./mars status                              promised, archived, gaps and drives per rover
-  ./mars sql "select * from gold.rover_summary"
+  ./mars sql "select * from rover_summary"   names are looked up in GOLD, then in SILVER
+  ./mars k9s                                 plans and Jobs, live
   kubectl -n {namespace} get iplan              the plans: what was asked for and what became of it
-  kubectl -n {namespace} get jobs               one Job per rover/sol batch, load and dbt run
-  ./mars k9s                                 the same, live
   kubectl apply -n {namespace} -f examples/plan.yaml    ingest exactly these sols
   ./mars clean                               remove everything that was set up
 """
+
+
+def look_around(namespace: str) -> str:
+    """Return what to do after a demo."""
+    lines = (f"  ./mars questions {name}" for name in QUESTIONS)
+    return LOOK_AROUND.format(namespace=namespace, questions="\n".join(lines))
 
 
 def run_demo(profile: str, setup_seconds: float, namespace: str = NAMESPACE) -> int:
@@ -49,7 +63,7 @@ def run_demo(profile: str, setup_seconds: float, namespace: str = NAMESPACE) -> 
     if not snapshot.complete:
         print(f"\nmars: the archive is not complete: {what_is_missing(snapshot)}", file=sys.stderr)
         return 1
-    print(LOOK_AROUND.format(namespace=namespace))
+    print(look_around(namespace))
     return 0
 
 
@@ -93,7 +107,7 @@ def run_live(namespace: str = NAMESPACE, poll: float = 3.0) -> int:
     failed = [(name, why) for name, phase, _, why in plans if phase != "Complete"]
     for name, why in failed:
         print(f"mars: plan {name} failed: {why or 'see kubectl describe iplan ' + name}", file=sys.stderr)
-    print(LOOK_AROUND.format(namespace=namespace))
+    print(look_around(namespace))
     return 1 if failed else 0
 
 

@@ -124,6 +124,8 @@ def progress_line(snapshot: Snapshot) -> str:
         + (f" ({snapshot.batches_waiting} waiting)" if snapshot.batches_waiting else "")
         + (f" ({snapshot.batches_failed} failed)" if snapshot.batches_failed else ""),
     ]
+    if snapshot.photos_fetched:
+        parts.append(f"{snapshot.photos_fetched:,} photos fetched")
     if promised:
         parts += [
             f"archive {sum(r.sols_archived for r in rovers):,}/{sum(r.sols_promised for r in rovers):,} sols",

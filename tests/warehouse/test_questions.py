@@ -9,6 +9,7 @@ from typing import Any
 import mm_cli
 import pytest
 from mm_cli import main
+from mm_cli.errors import CliError
 
 from tests.warehouse.bronze import Source, coordinates_batch, failed, manifest_batch, outcome, photo_batch
 from tests.warehouse.dbt_runs import Dbt, running
@@ -81,6 +82,50 @@ def test_the_command_runs_them_and_takes_conditions(dbt: Dbt, capsys: pytest.Cap
     assert main.run(["questions", "newest", "--where", "no_such_column=1"]) == 64
     assert main.run(["questions", "photos"]) == 1
     assert "fits photos-while-driving" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("reader")
+def test_why_and_gaps_tell_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MARS_KUBECTL", "/no/kubectl")  # plans and dead letters are told of where there is a cluster
+    assert main.run(["gaps", "-o", "json"]) == 0
+    gaps = json.loads(capsys.readouterr().out)
+    assert [(one["rover_name"], one["sol"], one["state"]) for one in gaps] == [
+        ("Spirit", 2, "failed"),
+        ("Spirit", 3, "mismatch"),
+    ]
+    assert all(one["next_attempt_at"] is None or one["next_attempt_at"].endswith("Z") for one in gaps)
+    assert main.run(["gaps", "--rover", "curiosity"]) == 0
+    assert "nothing is missing" in capsys.readouterr().out
+    assert main.run(["why", "spirit/2"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Spirit sol 2: failed. ")
+    assert "It is tried again by itself" in said
+    assert "not asked: plans and dead letters" in said
+    assert main.run(["why", "spirit/1", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "complete"
+    assert main.run(["why", "spirit/99999"]) == 0
+    assert "not promised" in capsys.readouterr().out
+    assert main.run(["why", "spirit"]) == 0
+    assert "SourceError" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("reader")
+def test_a_picture_is_found_by_name_by_sol_and_as_the_newest(dbt: Dbt) -> None:
+    from mm_cli.show import find
+    from mm_cli.warehouse_session import session
+
+    with session(30) as opened:
+        newest = find(opened, "", "")
+        ((when,),) = dbt.rows("select max(coalesce(UTC, TAKEN_FROM)) from GOLD.PHOTOS where IS_COUNTED")
+        assert newest.taken_at == when
+        assert find(opened, newest.image_id, "") == newest
+        navcam = find(opened, "perseverance/15", "navcam_left")
+        assert (navcam.rover, navcam.sol, navcam.camera) == ("Perseverance", 15, "NAVCAM_LEFT")
+        assert navcam.small
+        with pytest.raises(CliError, match="there is no picture of"):
+            find(opened, "curiosity/99999", "")
 
 
 def test_there_are_fifteen_and_each_begins_with_its_title() -> None:

@@ -1,13 +1,9 @@
 """Finding a release, and what is said where there is none: with a kubectl that answers as the real one does."""
 
-import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mm_cli import main
@@ -15,56 +11,16 @@ from mm_cli.errors import CliError
 from mm_cli.kube import problem
 from mm_cli.place import Place, release_of, without_place
 
+from .conftest import Kubectl, access
+
 ROOT = Path(__file__).parents[3]
-
-Kubectl = Callable[[dict[str, Any]], Path]
-
-
-@pytest.fixture(autouse=True)
-def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("KAFKA_", "SNOWFLAKE_", "MARS_"))]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kubectl]:
-    """Makes a kubectl: for the first key that its words contain it prints the value; a text is an error."""
-
-    def make(answers: dict[str, Any]) -> Path:
-        (tmp_path / "answers.json").write_text(json.dumps(answers))
-        script = tmp_path / "kubectl"
-        script.write_text(
-            f"#!{sys.executable}\n"
-            "import json, sys, pathlib\n"
-            f"folder = pathlib.Path({str(tmp_path)!r})\n"
-            "words = ' '.join(sys.argv[1:])\n"
-            "with (folder / 'asked').open('a') as asked: asked.write(words + '\\n')\n"
-            "for key, answer in json.loads((folder / 'answers.json').read_text()).items():\n"
-            "    if key in words:\n"
-            "        if isinstance(answer, str): sys.exit(answer)\n"
-            "        print(json.dumps(answer)); sys.exit(0)\n"
-            "sys.exit('Error from server (NotFound): nothing of the kind')\n"
-        )
-        script.chmod(0o755)
-        monkeypatch.setenv("MARS_KUBECTL", str(script))
-        return tmp_path / "asked"
-
-    return make
-
-
-def _access(*releases: str, **facts: str) -> dict[str, Any]:
-    told = [
-        {"data": {"release": name, "prefix": f"{name}-x", "readerSecret": f"{name}-reader"} | facts}
-        for name in releases
-    ]
-    return {"items": told}
 
 
 def test_the_only_release_is_meant_and_among_several_the_one_that_is_named(kubectl: Kubectl) -> None:
-    asked = kubectl({"configmaps": _access("mars")})
+    asked = kubectl({"configmaps": access("mars")})
     assert release_of(Place(namespace="team", context="far")).prefix == "mars-x"
     assert "--context far --namespace team get configmaps" in asked.read_text()
-    kubectl({"configmaps": _access("blue", "red")})
+    kubectl({"configmaps": access("blue", "red")})
     assert release_of(Place(release="red")).name == "red"
     with pytest.raises(CliError, match=r"several releases.*give --release, one of blue, red"):
         release_of(Place())
@@ -137,16 +93,16 @@ def test_without_kubectl_and_without_a_release_too(
 
 
 def test_a_release_without_a_reader_says_who_may_ask(kubectl: Kubectl, capsys: pytest.CaptureFixture[str]) -> None:
-    kubectl({"configmaps": _access("mars", readerSecret=""), "configmap mars-x-env": {"data": {}}})
+    kubectl({"configmaps": access("mars", readerSecret=""), "configmap mars-x-env": {"data": {}}})
     assert main.run(["sql", "select 1"]) == 64
     assert "give --owner" in capsys.readouterr().err
-    kubectl({"configmaps": _access("mars"), "configmap mars-x-env": {"data": {}}})
+    kubectl({"configmaps": access("mars"), "configmap mars-x-env": {"data": {}}})
     assert main.run(["sql", "select 1"]) == 64
     assert "there is no Secret mars-reader" in capsys.readouterr().err
 
 
 def test_what_needs_kafka_runs_in_the_operators_pod(kubectl: Kubectl) -> None:
-    asked = kubectl({"configmaps": _access("mars"), "exec": {}})
+    asked = kubectl({"configmaps": access("mars"), "exec": {}})
     assert main.run(["schedule", "--sols", "1-3", "--rover", "spirit", "-n", "team"]) == 0
     assert main.run(["dlq", "minio-events", "-n", "team", "--limit", "2"]) == 0
     words = [line for line in asked.read_text().splitlines() if " exec " in line]
