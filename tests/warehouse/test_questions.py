@@ -1,6 +1,7 @@
 """The fifteen questions that people ask, as named queries, answered over the simulator's small archive."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import mm_cli
 import pytest
 from mm_cli import main
 from mm_cli.errors import CliError
+from mm_hack import demo
 
 from tests.warehouse.bronze import Source, coordinates_batch, failed, manifest_batch, outcome, photo_batch
 from tests.warehouse.dbt_runs import Dbt, running
@@ -85,9 +87,7 @@ def test_the_command_runs_them_and_takes_conditions(dbt: Dbt, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("reader")
-def test_why_and_gaps_tell_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_why_and_gaps_tell_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MARS_KUBECTL", "/no/kubectl")  # plans and dead letters are told of where there is a cluster
     assert main.run(["gaps", "-o", "json"]) == 0
     gaps = json.loads(capsys.readouterr().out)
@@ -109,6 +109,19 @@ def test_why_and_gaps_tell_what_is_missing(
     assert "not promised" in capsys.readouterr().out
     assert main.run(["why", "spirit"]) == 0
     assert "SourceError" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("reader")
+def test_what_the_pages_ask_in_sql_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", root / "docs/tutorial.md", *sorted((root / "docs/how-to").glob("*.md"))]
+    text = "\n".join(page.read_text() for page in pages) + demo.look_around("mars")
+    asked = re.findall(r'^\s*(?:\./)?mars sql (?:-x )?"([^"]+)"', text, re.MULTILINE)
+    asked += re.findall(r"^```sql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(asked) >= 12
+    for statement in asked:
+        assert main.run(["sql", statement, "-o", "json"]) == 0, statement
+        assert "[]" not in capsys.readouterr().out.split("\n")[0] or "archive_progress" in statement, statement
 
 
 @pytest.mark.usefixtures("reader")
