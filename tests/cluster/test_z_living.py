@@ -1,4 +1,4 @@
-"""Mars goes on: a sol and a half pass while the source refuses and is away. The month is ``python -m tests.living``.
+"""Mars goes on: nearly two sols pass while the source refuses and is away. The month is ``python -m tests.living``.
 
 Last of all files: it moves the simulator's clock on, and what came by then stays in the archive.
 """

@@ -71,18 +71,22 @@ NEW_CAMERA = new_camera("Curiosity", "NAV_LEFT_B", "4783-4900", "nasa-v1", "nebu
 
 
 def short(first: str = "nasa-v1") -> Scenario:
-    """A sol and a half of one source: photos come in parts, it refuses for a while, is away, and has a new camera."""
+    """Nearly two sols of one source: photos come in parts, it refuses for a while, is away, and has a new camera.
+
+    Each trouble begins with or before a request for manifests, at a quarter of a sol, and lasts for hours after it, so
+    that it is met whatever a pod's start takes.
+    """
     return Scenario(
         name="short",
         start=parse_instant("2026-01-20T00:00:00Z"),
-        length=1.5,
+        length=1.7,
         sols={"Perseverance": "1745-1800", "Curiosity": "4780-4900"},
         troubles=(
             trouble(
-                "two hours of 429", "2026-01-20T01:00:00Z", "2026-01-20T03:00:00Z", kind="rate_limit", flavour=first
+                "three hours of 429", "2026-01-20T00:00:00Z", "2026-01-20T03:00:00Z", kind="rate_limit", flavour=first
             ),
             trouble(
-                "three hours without the source", "2026-01-20T04:00:00Z", "2026-01-20T07:00:00Z",
+                "a morning without the source", "2026-01-20T05:30:00Z", "2026-01-20T10:00:00Z",
                 kind="status", status=503, body="heroku", flavour=first,
             ),
         ),
