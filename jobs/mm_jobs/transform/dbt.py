@@ -101,6 +101,22 @@ class Dbt:
         self._tell(command, selection, found, float(getattr(answer.result, "elapsed_time", 0.0)))
         return found
 
+    def freshness(self) -> list[NodeResult]:
+        """Return how old each source's newest row is, as dbt's source freshness judges it; error is too old.
+
+        Tables without rows are left out.
+
+        Raises:
+            DbtProblem: dbt ended before it had results.
+        """
+        answer = self._dbt("source", "freshness", manifest=self._manifest)
+        results = getattr(answer.result, "results", None)
+        if results is None:
+            raise DbtProblem(" ".join(str(answer.exception or "dbt ended without results").split())[:1000])
+        # Of a table that has no rows dbt says the year 1: nobody has asked for what it would hold.
+        known = [result for result in results if getattr(getattr(result, "max_loaded_at", None), "year", 1) > 1]
+        return [_freshness_result(result) for result in known]
+
     def _dbt(self, *words: str, manifest: Any = None) -> Any:
         # dbt's locks are semaphores that their tracker removes when the process is gone; it need not warn of them.
         sys.warnoptions.append("ignore:resource_tracker")
@@ -243,6 +259,17 @@ def _node_result(result: Any) -> NodeResult:
         seconds=float(result.execution_time or 0.0),
         failures=getattr(result, "failures", None),
         sql=str(getattr(result.node, "compiled_code", None) or ""),
+    )
+
+
+def _freshness_result(result: Any) -> NodeResult:
+    said = f"the newest row was loaded {result.max_loaded_at:%Y-%m-%d %H:%M} UTC, {result.age:.0f} s ago"
+    return NodeResult(
+        name=f"source_freshness_{result.node.source_name}_{result.node.name}",
+        kind="source",
+        status=str(getattr(result.status, "value", result.status)),
+        message=said,
+        seconds=float(result.execution_time or 0.0),
     )
 
 

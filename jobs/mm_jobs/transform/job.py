@@ -164,9 +164,10 @@ class Run:
             # A test that failed last time may stand on something that has not changed since.
             scope = due.tables if sound else None
             tests = self._invoke("test", tested_for(scope))
-            results.record(self._warehouse, self._spec.run_id, tests)
+            told = [*tests, *self._freshness()]
+            results.record(self._warehouse, self._spec.run_id, told)
             if scope is None:
-                results.forget(self._warehouse, [test.name for test in tests])
+                results.forget(self._warehouse, [test.name for test in told])
         self._details["tests"] = len(tests)
         if failed := failures([*loop, *rest]):
             self._fail(Reason.TRANSFORM_ERROR, failed)
@@ -174,6 +175,14 @@ class Run:
         self._renew_docs(present, settled=False)
         if failed := failures(tests):
             self._fail(Reason.TEST_FAILED, failed)
+
+    def _freshness(self) -> list[NodeResult]:
+        """Return how old the sources are. That is told with the tests, and is no fault of this run."""
+        try:
+            return self._dbt.freshness()
+        except DbtProblem as problem:
+            self._log.warning("freshness.unknown", message=str(problem))
+            return []
 
     def _models(self, step: str, selection: Selection) -> list[NodeResult]:
         if not selection:

@@ -48,6 +48,12 @@ class FakeDbt:
             raise self._steps["lineage"]  # type: ignore[misc]
         return frozenset({"a", model})
 
+    def freshness(self) -> list[NodeResult]:
+        outcome = self._steps.get("freshness", [])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
     def fingerprint(self) -> str:
         return "models"
 
@@ -139,6 +145,25 @@ def test_planning_does_not_wait_for_gold_and_tests(go: Go, order: list[str]) -> 
         "models": 2,
         "tests": 2,
     }
+
+
+OLD = NodeResult("source_freshness_bronze_raw_manifest_response", "source", "error", "9 days", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("freshness", "more"),
+    [([OLD], ["source_freshness_bronze_raw_manifest_response error"]), (DbtProblem("no results"), [])],
+)
+def test_how_old_sources_are_is_told_with_the_tests_and_fails_nothing(
+    go: Go, monkeypatch: pytest.MonkeyPatch, freshness: Any, more: list[str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        job.results, "record", lambda _w, _run, tests: told.extend(f"{test.name} {test.status}" for test in tests)
+    )
+    fields = go(loop=[node("a", "success")], test=[node("t", "pass")], freshness=freshness)
+    assert fields["details"]["tests"] == 1
+    assert told == ["t pass", *more]
 
 
 def test_nothing_is_planned_on_a_loop_that_is_not_built(go: Go, order: list[str]) -> None:
