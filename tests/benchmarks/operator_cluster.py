@@ -347,6 +347,8 @@ def main() -> None:
     parser.add_argument("--finished", type=int, default=10_000, help="finished plans beside them (10000)")
     parser.add_argument("--only", choices=("jobs", "queue"), help="only one half of the table")
     options = parser.parse_args()
+    if options.live < 500:
+        parser.error("--live: 500 at least, which the first rows of the table make")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = folder / "kubeconfig"
