@@ -35,6 +35,22 @@ def test_every_plan_says_how_it_ended(system: System) -> None:
     assert header == ["NAME", "DATASET", "ROVERS", "PHASE", "DONE", "FAILED", "PHOTOS", "REASON", "AGE"]
 
 
+def test_what_ran_is_in_the_history_with_its_cost(system: System) -> None:
+    """Each batch that is done is a succeeded Job there, whether the cluster still has it or not."""
+    wait_quiet(system)
+    for plan in (p for p in system.get("iplan") if p["spec"].get("dataset", "photos") == "photos"):
+        ((jobs, photos, requests, timed),) = system.sql(
+            "select count(*), sum(photos), sum(requests), count_if(run_seconds is not null and cpu_seconds > 0)"
+            f" from gold.work_history where plan = '{plan['metadata']['name']}' and kind = 'ingest'"
+            " and outcome = 'succeeded'"
+        )
+        status = plan["status"]
+        assert (jobs, photos, requests) == (status["batches"]["succeeded"], status["photos"], status["requests"])
+        assert timed == jobs
+    kinds = {kind for (kind,) in system.sql("select distinct kind from gold.work_history")}
+    assert {"plan", "ingest", "transform"} <= kinds
+
+
 def test_a_second_schedule_of_the_same_sols_changes_no_row(system: System) -> None:
     """Every archived sol is asked for again, under a new id; photos and drives stay as they are."""
     before = fingerprint(system)

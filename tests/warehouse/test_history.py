@@ -77,6 +77,15 @@ def test_records_are_kept_once_however_often_they_come_and_the_last_word_counts(
     assert dbt.rows("select BATCH, PLAN from GOLD.WORK_HISTORY where UID = 'uid-1'") == [(None, "")]
 
 
+def test_descriptions_are_in_the_warehouse(dbt: Dbt) -> None:
+    where = "where TABLE_SCHEMA = 'GOLD' and TABLE_NAME in ('WORK_HISTORY', 'WORK_COST')"
+    tables = dbt.rows(f"select COMMENT from INFORMATION_SCHEMA.TABLES {where}")
+    assert [text[:7] for (text,) in tables] == ["One row"] * 2
+    columns = dbt.rows(f"select COMMENT from INFORMATION_SCHEMA.COLUMNS {where}")
+    assert len(columns) > 35
+    assert all(text for (text,) in columns)
+
+
 def test_many_records_come_in_one_package(dbt: Dbt, keeper: Keeper) -> None:
     assert keeper.keep(*(record(number) for number in range(450))) == 450
     assert dbt.rows("select count(*), count(distinct UID) from GOLD.WORK_HISTORY") == [(450, 450)]
