@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import uvicorn
@@ -40,19 +42,14 @@ class Site:
     mail: Letterbox
 
 
-@pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    """The dashboard as it runs in the cluster, on a port of its own; pictures have no source that answers.
-
-    With the parameter "away" the warehouse does not answer from the beginning.
-    """
-    kube, warehouse, store, mail = cluster(), archive(), bucket(), letterbox()
-    warehouse.away = getattr(request, "param", "") == "away"
-    nowhere = Sources(default="simulator", sources={"simulator": Source(base_url="http://127.0.0.1:9/v1")})
+@contextmanager
+def served(warehouse: ScriptedWarehouse, kube: FakeKube, **settings: Any) -> Iterator[Site]:
+    """Yield the dashboard as it runs in the cluster, on a port of its own."""
+    store, mail = bucket(), letterbox()
     with serving(kube) as api_url:
-        settings = Settings("mars", "mars", api_url, None, sources=nowhere, actions=True, token=TOKEN)
-        api = Api(settings)
-        app = build(settings, warehouse, api, store, mail, api.close)
+        known = Settings("mars", "mars", api_url, None, actions=True, token=TOKEN, **settings)
+        api = Api(known)
+        app = build(known, warehouse, api, store, mail, api.close)
         server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -60,6 +57,21 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
             assert thread.is_alive(), "the dashboard did not start"
             thread.join(0.05)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Site(f"http://127.0.0.1:{port}", warehouse, kube, mail)
-        server.should_exit = True
-        thread.join(30)
+        try:
+            yield Site(f"http://127.0.0.1:{port}", warehouse, kube, mail)
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The dashboard over the scripted archive; pictures have no source that answers.
+
+    With the parameter "away" the warehouse does not answer from the beginning.
+    """
+    warehouse = archive()
+    warehouse.away = getattr(request, "param", "") == "away"
+    nowhere = Sources(default="simulator", sources={"simulator": Source(base_url="http://127.0.0.1:9/v1")})
+    with served(warehouse, cluster(), sources=nowhere) as site:
+        yield site

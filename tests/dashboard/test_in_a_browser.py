@@ -32,6 +32,7 @@ PAGES = {
     "letter": "/letters/minio-events/0/8",
     "tests": "/tests",
     "lineage": "/lineage",
+    "videos": "/videos",
     "sign-in": "/sign-in",
     "lost": "/nowhere",
 }

@@ -26,24 +26,48 @@ class Band {
     const style = getComputedStyle(document.documentElement);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.columns * SIZE, rows * SIZE);
-    for (const [letter, name] of Object.entries(NAMES)) {
-      context.fillStyle = style.getPropertyValue(`--${name}`);
-      for (let sol = 0; sol < data.states.length; sol++) {
-        if (data.states[sol] === letter) context.fillRect(...this.place(sol), SIZE - 1, SIZE - 1);
-      }
+    this.colours = Object.fromEntries(
+      Object.entries(NAMES).map(([letter, name]) => [letter, style.getPropertyValue(`--${name}`)]),
+    );
+    this.soft = style.getPropertyValue("--soft");
+    this.ink = style.getPropertyValue("--ink");
+    // One path and one fill for each state: thousands of single rectangles cost ten times as much.
+    const paths = {};
+    for (let sol = 0; sol < data.states.length; sol++) {
+      const [x, y] = this.place(sol);
+      (paths[data.states[sol]] ??= new Path2D()).rect(x, y, SIZE - 1, SIZE - 1);
     }
-    context.fillStyle = style.getPropertyValue("--soft");
+    for (const [letter, path] of Object.entries(paths)) {
+      context.fillStyle = this.colours[letter];
+      context.fill(path);
+    }
+    context.fillStyle = this.soft;
     for (const [first, last] of data.conjunctions) {
       for (let sol = first; sol <= last; sol++) {
         const [x, y] = this.place(sol);
         context.fillRect(x, y + SIZE - 3, SIZE, 2);
       }
     }
-    if (this.cursor >= 0) {
-      const [x, y] = this.place(this.cursor);
-      context.strokeStyle = style.getPropertyValue("--ink");
-      context.lineWidth = 2;
-      context.strokeRect(x, y, SIZE - 1, SIZE - 1);
+    this.mark();
+  }
+
+  mark() {
+    if (this.cursor < 0) return;
+    const [x, y] = this.place(this.cursor);
+    this.context.strokeStyle = this.ink;
+    this.context.lineWidth = 2;
+    this.context.strokeRect(x + 1, y + 1, SIZE - 3, SIZE - 3);
+  }
+
+  // A cell as it is without the mark: moving over the map draws two cells, not all.
+  cell(sol) {
+    if (sol < 0) return;
+    const [x, y] = this.place(sol);
+    this.context.fillStyle = this.colours[this.data.states[sol]];
+    this.context.fillRect(x, y, SIZE - 1, SIZE - 1);
+    if (this.data.conjunctions.some(([first, last]) => first <= sol && sol <= last)) {
+      this.context.fillStyle = this.soft;
+      this.context.fillRect(x, y + SIZE - 3, SIZE, 2);
     }
   }
 
@@ -59,8 +83,9 @@ class Band {
 
   point(sol) {
     if (sol === this.cursor) return;
+    this.cell(this.cursor);
     this.cursor = sol;
-    this.draw();
+    this.mark();
     if (sol < 0) return;
     const { rover, states, have, want, conjunctions } = this.data;
     const state = WORDS[states[sol]] ?? NAMES[states[sol]];
@@ -94,7 +119,12 @@ async function begin() {
   draw();
   performance.measure("solmap", "solmap-data");
   root.dataset.drawn = data.reduce((sum, one) => sum + one.states.length, 0);
-  new ResizeObserver(draw).observe(root);
+  let width = root.clientWidth;
+  new ResizeObserver(() => {
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    draw();
+  }).observe(root);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   if (root.dataset.chosen) document.querySelector(`#band-${root.dataset.chosen.toLowerCase()}`)?.scrollIntoView();
 }
