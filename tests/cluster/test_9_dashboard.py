@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from mm_contracts import topics
 from mm_hack.forward import secret_values
 from playwright.sync_api import Browser, expect
 
@@ -75,46 +74,6 @@ def test_every_page_of_the_running_archive_opens(system: System, site: str, brow
         page = opened.open("/work")
         opened.shot("cluster-work")
         assert barriers + opened.barriers() == []
-
-
-def test_alerts_letters_tests_and_lineage_are_those_of_the_release(system: System, site: str, browser: Browser) -> None:
-    marker = system.publish(topics.OBJECT_EVENTS, b"no event, says the dashboard's test")
-    system.dead_letter(topics.OBJECT_EVENTS, *marker)
-    with tab(browser, site) as opened:
-        page = opened.open("/letters")
-        page.get_by_role("row", name=re.compile("says the dashboard's test")).get_by_role("link").first.click()
-        expect(page.get_by_role("heading", name="NotJson")).to_be_visible()
-        barriers = opened.barriers()
-        page = opened.open("/tests")
-        expect(page.get_by_role("heading", name="Data tests")).to_be_visible()
-        assert page.get_by_role("row").count() > 10
-        barriers += opened.barriers()
-        page = opened.open("/alerts")
-        expect(page.get_by_text("which are watched since")).to_be_visible(timeout=PATIENCE)
-        barriers += opened.barriers()
-        page = opened.open("/lineage")
-        expect(page.get_by_role("rowheader", name="gold.rover_summary")).to_be_visible()
-        opened.shot("cluster-lineage")
-        assert barriers == []
-
-
-def test_a_plan_of_images_mirrors_a_sol_and_the_page_reads_it(system: System, site: str, browser: Browser) -> None:
-    ((sol, name),) = system.sql(
-        "select sol, min(image_id) from silver.fact_photos where rover_name = 'Spirit' and is_listed "
-        "and not is_thumbnail group by sol order by count(*), sol limit 1"
-    )
-    spec = {"dataset": "images", "rovers": [{"name": "Spirit", "sols": [str(sol)]}], "images": {"maxRequests": 40}}
-    assert "created" in system.apply(plan("mirror", **spec))
-    wait_until(lambda: system.phase("mirror") == "Complete", "the mirror's end")
-    ledger = json.loads(system.s3().get_object(Bucket="mars", Key=f"images/spirit/{sol}/ledger.json")["Body"].read())
-    kept = next(entry for entry in ledger["images"].values() if entry["image_id"] == name)
-    assert kept["content_type"].startswith("image/")
-    with tab(browser, site) as opened:
-        page = opened.open(f"/pictures/spirit/{sol}/{name}")
-        expect(page.get_by_text(kept["sha256"])).to_be_visible()
-        answer = page.request.get(f"{site}/originals/spirit/{sol}/{name}")
-        assert (answer.status, answer.headers["x-picture-from"]) == (200, "mirror")
-    wait_quiet(system)
 
 
 def test_a_visitor_holds_a_plan_lets_it_go_and_deletes_it_and_events_say_who(
