@@ -18,7 +18,7 @@ def add_parser(commands: Any) -> None:
         "logs",
         help="what a part, a plan's Jobs or a Job say, also when its pod is gone",
         description="Print the logs of a part of the release, of a plan's Jobs, or of one Job. Of a failed Job whose "
-        "pod is gone, the last lines stand in its plan's status: these are printed then.",
+        "pod is gone, the last lines stand in its plan's status, and later in the history: these are printed then.",
         epilog=f"""parts: {", ".join(PARTS)}
 
 examples:
@@ -33,6 +33,7 @@ examples:
         *plan_names(prefix, parsed_args),
     ]
     parser.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
     parser.add_argument("--tail", type=int, default=200, metavar="LINES", help="of each pod (default: 200; -1 is all)")
     add_place(parser)
     parser.set_defaults(func=run)
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         there = {name for name, _ in _pods(release, f"{LABEL_PLAN}={arguments.what}")}
         _print_kept([(job, lines) for job, lines in kept if job not in there])
         return _print(release, f"{LABEL_PLAN}={arguments.what}", options, "its pods are gone", fine=bool(kept))
-    return _job(release, arguments.what, options, plans)
+    return _job(arguments, release, options, plans)
 
 
 def kept_lines(plans: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -67,10 +68,24 @@ def kept_lines(plans: list[dict[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def _job(release: Release, name: str, options: list[str], plans: list[dict[str, Any]]) -> int:
+def archived_lines(arguments: argparse.Namespace, job: str) -> list[tuple[str, str]]:
+    """Return (Job, last lines) as the archive's history keeps them when the plan is gone, too."""
+    from mm_cli.reach import warehouse
+
+    sql = "select NAME, LOG_TAIL from GOLD.WORK_HISTORY where NAME = ? and LOG_TAIL is not null order by CREATED_AT"
+    try:
+        with warehouse(arguments) as session:
+            return [(str(name), str(lines)) for name, lines in session.rows(sql, (job,))]
+    except CliError as error:
+        print(f"(the history was not asked: {error})", file=sys.stderr)
+        return []
+
+
+def _job(arguments: argparse.Namespace, release: Release, options: list[str], plans: list[dict[str, Any]]) -> int:
+    name = arguments.what
     if _pods(release, f"job-name={name}"):
         return _print(release, f"job-name={name}", options, "")
-    kept = [one for one in kept_lines(plans) if one[0] == name]
+    kept = [one for one in kept_lines(plans) if one[0] == name] or archived_lines(arguments, name)
     _print_kept(kept)
     if kept:
         return 0

@@ -1,9 +1,12 @@
 """Records of ended work in the warehouse, and the tables that are made of them."""
 
+import argparse
 import io
+import json
 from collections.abc import Iterator
 
 import pytest
+from mm_cli import logs, main
 from mm_contracts.history import HISTORY_ENV, WorkRecord, pack
 from mm_jobs.common.log import Log
 from mm_jobs.common.warehouse import Warehouse as Client
@@ -135,3 +138,26 @@ def test_a_warehouse_that_does_not_take_them_is_a_word_in_the_log(dbt: Dbt, keep
     finally:
         dbt.cursor.execute("drop view BRONZE.WORK_LEDGER")
         dbt.cursor.execute("alter table BRONZE.AWAY rename to WORK_LEDGER")
+
+
+def test_the_command_line_tells_a_trace_with_its_jobs_and_the_lines_of_what_is_gone(
+    keeper: Keeper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    keeper.keep(
+        record(1, trace_id=trace, log_tail="its last words", outcome="failed", reason="SourceError"),
+        record(2, trace_id=trace, kind="load", name="mars-load-1", plan="", ended_at="2026-01-01T12:00:09Z"),
+    )
+    capsys.readouterr()
+    assert main.run(["trace", trace, "-o", "json"]) == 0
+    ingest, loaded = json.loads(capsys.readouterr().out)["jobs"]
+    assert (ingest["name"], ingest["outcome"], ingest["created_at"]) == ("p-1-1", "failed", "2026-01-01T11:59:00Z")
+    assert (ingest["waited_seconds"], ingest["run_seconds"]) == (52.5, 7.5)
+    assert (loaded["kind"], loaded["name"]) == ("load", "mars-load-1")
+    assert main.run(["trace", trace]) == 0
+    said = capsys.readouterr().out
+    for part in ("jobs:", "JOB", "RAN S", "mars-load-1", "SourceError"):
+        assert part in said
+    where = argparse.Namespace(timeout=30.0)
+    assert logs.archived_lines(where, "p-1-1") == [("p-1-1", "its last words")]
+    assert logs.archived_lines(where, "p-9-1") == []
