@@ -34,16 +34,19 @@ create user if not exists MARS_JOBS
 alter user MARS_JOBS set rsa_public_key = '<public key>';
 grant role MARS_LOADER to user MARS_JOBS;
 
--- For people: read silver and gold, also of tables that are made later.
+-- For people: read silver and gold, also of tables that are made later; and bronze, for `mars trace`.
 create role if not exists MARS_READER comment = 'Analysts of Martian Moments';
 grant usage on warehouse MARS_WH to role MARS_READER;
 grant usage on database MARS to role MARS_READER;
+grant usage on schema MARS.BRONZE to role MARS_READER;
 grant usage on schema MARS.SILVER to role MARS_READER;
 grant usage on schema MARS.GOLD to role MARS_READER;
+grant select on all tables in schema MARS.BRONZE to role MARS_READER;
 grant select on all tables in schema MARS.SILVER to role MARS_READER;
 grant select on all tables in schema MARS.GOLD to role MARS_READER;
 grant select on all views in schema MARS.SILVER to role MARS_READER;
 grant select on all views in schema MARS.GOLD to role MARS_READER;
+grant select on future tables in schema MARS.BRONZE to role MARS_READER;
 grant select on future tables in schema MARS.SILVER to role MARS_READER;
 grant select on future tables in schema MARS.GOLD to role MARS_READER;
 grant select on future views in schema MARS.SILVER to role MARS_READER;

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from mm_cli.place import Place, Release, add_place, release_of
-from mm_cli.reach import login
+from mm_cli.reach import login, role
 
 FORMS = ("all", "env", "python", "dbt", "bi", "json")
 _PORT = 8080
@@ -61,7 +61,7 @@ def settings(release: Release, *, owner: bool, port: int, secret: bool) -> dict[
         "user": user.get("SNOWFLAKE_USER", ""),
         "database": told.get("SNOWFLAKE_DATABASE", "MARS"),
         "schema": "GOLD",
-        "role": told.get("SNOWFLAKE_ROLE", ""),
+        "role": role(release, told, owner=owner)["SNOWFLAKE_ROLE"],
         "warehouse": told.get("SNOWFLAKE_WAREHOUSE", ""),
         "host": "",
         "port": "",

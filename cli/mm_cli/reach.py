@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +54,7 @@ def warehouse(arguments: argparse.Namespace, *, owner: bool = False) -> Iterator
 def warehouse_variables(release: Release, *, owner: bool) -> Iterator[dict[str, str]]:
     """Yield the SNOWFLAKE_* variables by which this machine reaches a release's warehouse, while the block lasts."""
     settings = {name: value for name, value in release.settings().items() if name.startswith("SNOWFLAKE_")}
+    settings |= role(release, settings, owner=owner)
     secret = login(release, owner=owner)
     with contextlib.ExitStack() as stack:
         if key := secret.pop("SNOWFLAKE_PRIVATE_KEY", ""):
@@ -112,6 +113,12 @@ def bucket_variables(release: Release) -> Iterator[dict[str, str]]:
     service = urlsplit(variables["S3_ENDPOINT_URL"])
     with ends_on_sigterm(), release.kube.forward(f"svc/{service.hostname}", service.port or 80) as port:
         yield {**variables, "S3_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+
+
+def role(release: Release, settings: Mapping[str, str], *, owner: bool) -> dict[str, str]:
+    """Return the role to log in with: the owner's is not the reader's to take. An empty one is the user's default."""
+    own = settings.get("SNOWFLAKE_ROLE", "")
+    return {"SNOWFLAKE_ROLE": own if owner else release.facts.get("readerRole", "")}
 
 
 def login(release: Release, *, owner: bool) -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any, Final
 
-from mm_cli.errors import NOT_FOUND, CliError
+from mm_cli.errors import NOT_FOUND, USAGE, CliError
 from mm_cli.options import add_format
 from mm_cli.place import add_place
 from mm_cli.tables import table
@@ -36,6 +36,9 @@ SOURCES: Final = {
     "round(FRESHNESS_HOURS / 24, 1)": "DAYS OLD",
 }
 """Columns of SILVER.SOURCE_HEALTH and their headings."""
+
+TIMES: Final = ("newest_photo_at", "manifest_at")
+"""Columns of GOLD.FRESHNESS that are told as JSON."""
 
 _NOT_BUILT: Final = "the warehouse has no GOLD.ROVER_SUMMARY yet: dbt has not run; `kubectl get jobs` shows if it does"
 _IS_BUILT: Final = (
@@ -86,9 +89,14 @@ def run(arguments: argparse.Namespace) -> int:
         return _watch(arguments)
     with warehouse(arguments) as session:
         rovers, sources = _rovers(session), _sources(session)
+        times = _times(session) if arguments.output == "json" else {}
     whole = complete(rovers)
     if arguments.output == "json":
-        print(_json_line([rover | {"sources": _of(rover["rover_name"], sources)} for rover in rovers]))
+        told = [
+            rover | times.get(rover["rover_name"], {}) | {"sources": _of(rover["rover_name"], sources)}
+            for rover in rovers
+        ]
+        print(_json_line(told))
     else:
         shown = [*rovers, totals(rovers)] if len(rovers) > 1 else rovers
         print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown], grouped))
@@ -137,8 +145,19 @@ def _of(rover: str, sources: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [{name: as_json(value) for name, value in one.items() if name != "rover"} for one in found]
 
 
+def _times(session: Any) -> dict[str, dict[str, Any]]:
+    """Return how new each rover's archive is, where that is built."""
+    try:
+        rows = session.rows(f"select ROVER_NAME, {', '.join(TIMES)} from GOLD.FRESHNESS")
+    except CliError as error:
+        if error.code != USAGE:
+            raise
+        return {}  # dbt has not built it yet
+    return {row[0]: dict(zip(TIMES, row[1:], strict=True)) for row in rows}
+
+
 def _json_line(rovers: list[dict[str, Any]]) -> str:
-    return json.dumps([*rovers, totals(rovers)] if rovers else [])
+    return json.dumps([*rovers, totals(rovers)] if rovers else [], default=as_json)
 
 
 def _rover(row: tuple[Any, ...]) -> dict[str, Any]:

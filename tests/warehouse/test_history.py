@@ -146,7 +146,15 @@ def test_the_command_line_tells_a_trace_with_its_jobs_and_the_lines_of_what_is_g
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     keeper.keep(
         record(1, trace_id=trace, log_tail="its last words", outcome="failed", reason="SourceError"),
-        record(2, trace_id=trace, kind="load", name="mars-load-1", plan="", ended_at="2026-01-01T12:00:09Z"),
+        record(
+            2,
+            trace_id=trace,
+            kind="load",
+            name="mars-load-1",
+            plan="",
+            created_at="2026-01-01T12:00:01Z",
+            ended_at="2026-01-01T12:00:09Z",
+        ),
     )
     capsys.readouterr()
     assert main.run(["trace", trace, "-o", "json"]) == 0

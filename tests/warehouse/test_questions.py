@@ -11,6 +11,7 @@ import mm_cli
 import pytest
 from mm_cli import main
 from mm_cli.errors import CliError
+from mm_cli.values import iso
 from mm_hack import demo
 
 from tests.warehouse.bronze import Source, coordinates_batch, failed, manifest_batch, outcome, photo_batch
@@ -109,6 +110,18 @@ def test_why_and_gaps_tell_what_is_missing(monkeypatch: pytest.MonkeyPatch, caps
     assert "not promised" in capsys.readouterr().out
     assert main.run(["why", "spirit"]) == 0
     assert "SourceError" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("reader")
+def test_status_has_the_times_in_iso(dbt: Dbt, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["status", "--check", "-o", "json"]) == 1
+    told = {one["rover_name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert told["all"]["gaps"] == 2
+    ((newest,),) = dbt.rows("select NEWEST_PHOTO_AT from GOLD.FRESHNESS where ROVER_NAME = 'Perseverance'")
+    assert told["Perseverance"]["newest_photo_at"] == iso(newest)
+    assert told["Perseverance"]["manifest_at"].endswith("Z")
+    assert main.run(["status"]) == 0
+    assert "not complete: 2 gaps" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("reader")

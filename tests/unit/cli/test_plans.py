@@ -14,6 +14,7 @@ from mm_cli.gaps import grouped
 from mm_cli.plan_list import failed_text, summary
 from mm_hack import demo, k9s
 from mm_hack.main import ARCHIVE_COMMANDS
+from mm_hack.snapshot import Snapshot, progress_line
 from mm_operator.crd import COLUMNS
 
 from .conftest import Kubectl, access
@@ -237,7 +238,13 @@ def test_how_to_connect_is_told_without_the_password_unless_it_is_asked_for(
     assert main.run(["connect", "env", "--password"]) == 0
     assert "export SNOWFLAKE_PASSWORD='s3cret'" in capsys.readouterr().out
     assert main.run(["connect", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["schema"] == "GOLD"
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["schema"], facts["role"]) == ("GOLD", "")
+    told["items"][0]["data"]["readerRole"] = "MARS_READER"
+    env["data"]["SNOWFLAKE_ROLE"] = "MARS_LOADER"
+    kubectl({"configmaps": told, "configmap mars-x-env": env, "get secret mars-reader": secret})
+    assert main.run(["connect", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["role"] == "MARS_READER", "the owner's role is not the reader's to take"
 
 
 def _words(plugin: dict[str, Any]) -> list[str]:
@@ -267,6 +274,13 @@ def test_the_host_command_hands_on_all_that_people_use() -> None:
     names = next(action.choices for action in parser._actions if action.dest == "command")
     assert names is not None
     assert set(ARCHIVE_COMMANDS) == set(names) - only_inside
+
+
+def test_the_demo_counts_photos_as_they_come() -> None:
+    lines = [progress_line(Snapshot(photos_fetched=photos)) for photos in (0, 120, 50_704)]
+    assert "photos" not in lines[0]
+    assert "120 photos fetched" in lines[1]
+    assert "50,704 photos fetched" in lines[2]
 
 
 def test_the_demo_ends_with_what_to_try() -> None:
