@@ -185,7 +185,7 @@ def test_hand_over_and_return_fetch_nothing_that_is_archived_and_lose_nothing(
         ["Curiosity", "second", "no"],
     ]
     assert main.run(["status", "-o", "json"]) == 0
-    (rover, _) = json.loads(capsys.readouterr().out)
+    rover = next(one for one in json.loads(capsys.readouterr().out) if one["rover_name"] == "Curiosity")
     assert [(one["source"], one["in_charge"], one["newest_sol"]) for one in rover["sources"]] == [
         ("first", True, 4),
         ("second", False, 4),
