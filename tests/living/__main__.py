@@ -15,7 +15,7 @@ from mm_hack import release, tools
 from tests.cluster.conftest import free_port
 from tests.cluster.system import opened
 from tests.living import run
-from tests.living.scenario import ACTIVE, Scenario, month, week
+from tests.living.scenario import ACTIVE, Scenario, hand_over, month
 
 SPARE = {"spare": {"kind": "nasa-v1", "baseUrl": "http://mars-simulator:8000/nebulum/api/v1"}}
 ORDER = {rover: ["simulator", "spare"] for rover in ACTIVE}
@@ -28,7 +28,7 @@ def main() -> int:
         description="Let a month pass on Mars in minutes, with what can go wrong, and judge what the loop made of it.",
         epilog="The cluster must be up (./mars up) and hold this tree's image (./mars images).",
     )
-    parser.add_argument("--week", action="store_true", help="six sols instead of a month")
+    parser.add_argument("--hand-over", action="store_true", help="four sols and a half instead of a month")
     parser.add_argument("--sol-seconds", type=float, default=120.0, help="real seconds of a sol (default: 120)")
     parser.add_argument("--namespace", default="mars-living", help="where to install (default: mars-living)")
     parser.add_argument("--keep", action="store_true", help="leave the release installed")
@@ -36,7 +36,7 @@ def main() -> int:
     if not release.cluster_answers():
         print("living: the cluster does not answer: run ./mars up", file=sys.stderr)
         return 2
-    scenario = week() if options.week else month()
+    scenario = hand_over() if options.hand_over else month()
     try:
         install(options.namespace, scenario, options.sol_seconds)
         with opened(release.kubectl(options.namespace), str(tools.paths().docker)) as system:

@@ -95,19 +95,19 @@ def short(first: str = "nasa-v1") -> Scenario:
     )  # fmt: skip
 
 
-def week(first: str = "nasa-v1") -> Scenario:
-    """Six sols of two sources: an afternoon of refusals, a new camera, and a day without the first source."""
+def hand_over(first: str = "nasa-v1") -> Scenario:
+    """Four sols and a half of two sources: an afternoon of refusals, a new camera, and a day without the first one."""
     return Scenario(
-        name="week",
+        name="hand-over",
         start=parse_instant("2026-01-20T00:00:00Z"),
-        length=6.0,
+        length=4.5,
         sols={"Perseverance": "1745-1800", "Curiosity": "4780-4900"},
         troubles=(
             trouble(
                 "an afternoon of 429", "2026-01-20T06:00:00Z", "2026-01-20T12:00:00Z", kind="rate_limit", flavour=first
             ),
             trouble(
-                "a day without the first source", "2026-01-23T00:00:00Z", "2026-01-24T00:00:00Z",
+                "a day without the first source", "2026-01-22T00:00:00Z", "2026-01-23T00:00:00Z",
                 kind="status", status=503, body="heroku", flavour=first,
             ),
         ),

@@ -8,9 +8,9 @@ import pytest
 from mm_simulator.core.timebase import CLOCKS, SOL_SECONDS
 
 from tests.living import judge
-from tests.living.scenario import ACTIVE, month, short, week
+from tests.living.scenario import ACTIVE, hand_over, month, short
 
-SCENARIO = week()
+SCENARIO = hand_over()
 SOL = 4783
 END = CLOCKS["Curiosity"].unix(SOL + 1, 0.0)
 HOUR = 3600.0
@@ -62,7 +62,7 @@ def test_a_fetch_without_a_reason_is_named(truth: judge.Truth, log: list[dict[st
 def test_photos_may_be_a_sol_old_and_no_more(truth: judge.Truth) -> None:
     now = END + 4 * HOUR + SOL_SECONDS + 60.0
     assert not SCENARIO.excused(now) or SCENARIO.troubles
-    quiet = week()
+    quiet = hand_over()
     quiet = type(quiet)(**{**quiet.__dict__, "troubles": ()})
     whole = truth.counts(now - SOL_SECONDS)
     quiet = type(quiet)(**{**quiet.__dict__, "start": now - 2 * SOL_SECONDS})
