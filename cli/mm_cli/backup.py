@@ -1,7 +1,7 @@
 """``mars backup`` and ``mars restore``: the archive's objects, and the ledgers that no bucket has, elsewhere.
 
-The warehouse is not copied: it is loaded anew from the bucket. Only what was asked for, and which source had charge of
-a rover when, is nowhere else; it goes along as JSON lines.
+The warehouse is not copied: it is loaded anew from the bucket. Only what was asked for, what ran, and which source had
+charge of a rover when, is nowhere else; it goes along as JSON lines.
 """
 
 import argparse
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mm_cli.warehouse_session import Session
 
 _AT_ONCE: Final = 8
+_ROWS_AT_ONCE: Final = 100
+_VARIANT: Final = "variant"
 _LEDGERS: Final = "ledgers/"
 _PROGRESS_SECONDS: Final = 5.0
 _EPILOG: Final = """
@@ -154,9 +156,12 @@ def ledger_rows(warehouse: "Session", table: str) -> list[str]:
     """Return a ledger's rows as JSON objects in one stable order; none where the table is not there yet."""
     if not _exists(warehouse, table):
         return []
-    names = [name for name, _ in all_tables()[table]]
-    rows = warehouse.rows(f"select {', '.join(names)} from {SCHEMA}.{table}")
-    return sorted(json.dumps(dict(zip(names, map(_plain, row), strict=True))) for row in rows)
+    columns = all_tables()[table]
+    rows = warehouse.rows(f"select {', '.join(name for name, _ in columns)} from {SCHEMA}.{table}")
+    return sorted(
+        json.dumps({name: _plain(value, kind) for (name, kind), value in zip(columns, row, strict=True)})
+        for row in rows
+    )
 
 
 def add_rows(warehouse: "Session", table: str, lines: Iterable[str]) -> int:
@@ -166,16 +171,15 @@ def add_rows(warehouse: "Session", table: str, lines: Iterable[str]) -> int:
         warehouse.rows(create_statement(table, all_tables()[table], transient=False))
     columns = dict(all_tables()[table])
     there = set(ledger_rows(warehouse, table))
-    added = 0
-    for line in lines:
-        row = {name: value for name, value in json.loads(line).items() if name in columns}
-        if json.dumps({name: row.get(name) for name in columns}) in there:
-            continue
-        values = ", ".join(f"cast(? as {columns[name]})" for name in row)
-        binds = [None if value is None else str(value) for value in row.values()]
-        warehouse.rows(f"insert into {SCHEMA}.{table} ({', '.join(row)}) select {values}", binds)
-        added += 1
-    return added
+    rows = [{name: json.loads(line).get(name) for name in columns} for line in lines]
+    wanted = [row for row in rows if json.dumps(row) not in there]
+    parts = ("parse_json(?)" if kind == _VARIANT else f"cast(? as {kind})" for kind in columns.values())
+    one = f"select {', '.join(parts)}"
+    for some in (wanted[at : at + _ROWS_AT_ONCE] for at in range(0, len(wanted), _ROWS_AT_ONCE)):
+        binds = [_bind(value, columns[name]) for row in some for name, value in row.items()]
+        statement = f"insert into {SCHEMA}.{table} ({', '.join(columns)}) {' union all '.join([one] * len(some))}"
+        warehouse.rows(statement, binds)
+    return len(wanted)
 
 
 def _exists(warehouse: "Session", table: str) -> bool:
@@ -183,5 +187,14 @@ def _exists(warehouse: "Session", table: str) -> bool:
     return bool(warehouse.rows(look, (SCHEMA, table)))
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _plain(value: Any, kind: str) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    # The warehouse writes a variant's text in its own way: what it says is compared.
+    return json.loads(value) if kind == _VARIANT and isinstance(value, str) else value
+
+
+def _bind(value: Any, kind: str) -> str | None:
+    if value is None:
+        return None
+    return json.dumps(value) if kind == _VARIANT else str(value)

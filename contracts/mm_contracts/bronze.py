@@ -16,7 +16,7 @@ CHARGES: Final = f"{SCHEMA}.CHARGE_LEDGER"
 TEST_RESULTS: Final = f"{SCHEMA}.TEST_RESULTS"
 WORK: Final = f"{SCHEMA}.WORK_LEDGER"
 
-KEPT_LEDGERS: Final = ("SCHEDULE_LEDGER", "CHARGE_LEDGER")
+KEPT_LEDGERS: Final = ("SCHEDULE_LEDGER", "CHARGE_LEDGER", "WORK_LEDGER")
 """Tables that can be found again nowhere: a backup has them beside the bucket's objects."""
 
 LOST: Final = "''"

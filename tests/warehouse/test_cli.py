@@ -168,5 +168,15 @@ def test_ledgers_go_to_a_backup_and_come_back_once() -> None:
         assert ledger_rows(warehouse, "SCHEDULE_LEDGER") == []
         assert add_rows(warehouse, "SCHEDULE_LEDGER", before) == len(before)
         assert ledger_rows(warehouse, "SCHEDULE_LEDGER") == before
+        warehouse.rows(
+            "insert into BRONZE.WORK_LEDGER (UID, KIND, RUN_SECONDS, ENDED_AT, DETAILS) select 'u-1', 'load', 1.25, "
+            """'2026-01-02 03:04:05'::timestamp_ntz, parse_json('{"sols": {"b": 1,  "a": [true, null]}}')"""
+        )
+        work = ledger_rows(warehouse, "WORK_LEDGER")
+        warehouse.rows("delete from BRONZE.WORK_LEDGER")
+        assert add_rows(warehouse, "WORK_LEDGER", work) == 1
+        assert ledger_rows(warehouse, "WORK_LEDGER") == work
+        assert add_rows(warehouse, "WORK_LEDGER", work) == 0
+        assert warehouse.rows("select DETAILS:sols.b::integer + 1 from BRONZE.WORK_LEDGER") == [(2,)]
         (row,) = warehouse.rows("select SOL + 1, SCHEDULED_AT < '2026-01-03' from BRONZE.SCHEDULE_LEDGER")
         assert row == (2, True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mm_contracts.batch import LoadSpec, ObjectRef
-from mm_contracts.bronze import BUILDS, CHARGES, LEDGER, SCHEDULES, TABLES, all_tables, create_statements
+from mm_contracts.bronze import BUILDS, CHARGES, LEDGER, SCHEDULES, TABLES, WORK, all_tables, create_statements
 from mm_contracts.documents import CoordinatesDocument, ManifestsDocument, PhotosDocument
 from mm_contracts.messages import LoadedObject, parse_load_complete
 from mm_contracts.reasons import ExitCode, Reason
@@ -236,7 +236,7 @@ def test_a_copy_names_every_column_and_its_path() -> None:
 def test_ledgers_outlive_what_can_be_loaded_again() -> None:
     statements = create_statements(all_tables(), transient=True)
     lasting = [text for text in statements if text.startswith("create table")]
-    assert {text.split("(")[0].split()[-1] for text in lasting} == {LEDGER, SCHEDULES, BUILDS, CHARGES}
+    assert {text.split("(")[0].split()[-1] for text in lasting} == {LEDGER, SCHEDULES, BUILDS, CHARGES, WORK}
     assert all("if not exists" in text for text in statements if text.startswith("create"))
 
 
