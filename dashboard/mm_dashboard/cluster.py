@@ -202,6 +202,7 @@ class Cluster:
         self._kube, self._release, self._seconds = kube, release, seconds
         self._state = State()
         self._task: asyncio.Task[None] | None = None
+        self._forgotten = 0
         self._finished: tuple[float, tuple[Plan, ...]] = (0.0, ())
         self._last_run: tuple[str, str] = ("", "")
 
@@ -217,22 +218,30 @@ class Cluster:
         return f"{self._last_run[1]}~{int(time.time() // (300 if not self._state.problem else 60))}"
 
     def forget(self) -> None:
-        """Look anew when asked next: something was changed."""
+        """Look anew when asked next: something was changed. What is being read meanwhile may not show it."""
+        self._forgotten += 1
         self._state = State(self._state.plans, self._state.jobs, self._state.parts, 0.0, self._state.problem)
         self._finished = (0.0, self._finished[1])
 
     async def look(self, patience: float = 3.0) -> State:
         """Return the state, not older than a few seconds where Kubernetes answers within ``patience`` seconds."""
-        if time.time() - self._state.at >= self._seconds and self._task is None:
-            self._task = asyncio.create_task(self._read())
-        if self._task is not None and time.time() - self._state.at >= 3 * self._seconds:
-            await asyncio.wait([self._task], timeout=patience)
+        until = time.monotonic() + patience
+        while True:
+            if time.time() - self._state.at >= self._seconds and self._task is None:
+                self._task = asyncio.create_task(self._read())
+            left = until - time.monotonic()
+            if self._task is None or left <= 0 or time.time() - self._state.at < 3 * self._seconds:
+                break
+            await asyncio.wait([self._task], timeout=left)
+            if self._state.at:
+                break  # else it began before something was changed
         if self._state.problem or time.time() - self._state.at < OLD_SECONDS:
             return self._state
         # What was seen long ago, as after a night without visitors, is not shown as if it were so now.
         return replace(self._state, problem="The Kubernetes API is slow to answer.")
 
     async def _read(self) -> None:
+        forgotten = self._forgotten
         try:
             plans, jobs, pods = await asyncio.gather(
                 self._kube.list("plans", f"!{LABEL_FINISHED}"),
@@ -249,7 +258,7 @@ class Cluster:
                 plans=_newest(everything, lambda plan: plan.created_at),
                 jobs=_newest([read_job(body) for body in jobs if self._ours(body)], lambda job: job.created_at),
                 parts=read_parts([pod for pod in pods if self._ours(pod)]),
-                at=time.time(),
+                at=time.time() if forgotten == self._forgotten else 0.0,
             )
             self._remember_runs()
         except KubeError as error:

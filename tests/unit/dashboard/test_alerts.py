@@ -114,11 +114,11 @@ def test_metrics_are_read_as_the_operator_writes_them() -> None:
     from prometheus_client import generate_latest
 
     metrics.DEAD_LETTERS.labels("minio-events", 'of "theirs"').inc(3)
-    metrics.DEAD_LETTERS.labels("minio-events", "NotJson").inc(0)
+    metrics.DEAD_LETTERS.labels("of-this-test", "NotJson").inc(0)
     found = read_metrics(generate_latest(metrics.REGISTRY).decode())
     mine = (("reason", 'of "theirs"'), ("topic", "minio-events"))
     assert found["mars_dead_letters_total", mine] >= 3
-    assert found["mars_dead_letters_total", (("reason", "NotJson"), ("topic", "minio-events"))] == 0
+    assert found["mars_dead_letters_total", (("reason", "NotJson"), ("topic", "of-this-test"))] == 0
     assert {name for name, _ in found} >= {"mars_reconcile_errors_total"}
 
 

@@ -26,7 +26,7 @@ def test_what_runs_and_what_needs_a_person_come_from_kubernetes(site: Site) -> N
     site.kube.put("ingestionplans", plan("loop-7f3a"), broken)
     site.kube.put("jobs", job("a", "ingest"), job("b", "ingest"), job("c", "transform", "succeeded"))
     site.kube.put("pods", pod("operator"), pod("kafka", ready=False, waiting="back-off pulling image"))
-    site.client.app.state.context.cluster._state = type(site.client.app.state.context.cluster.state)()  # type: ignore[attr-defined]
+    site.client.app.state.context.cluster.forget()  # type: ignore[attr-defined]
     page = site.client.get("/").text
     assert "2 fetching" in page
     assert "Plan spirit-11 failed" in page
@@ -40,7 +40,7 @@ def test_the_warehouse_being_away_is_said_and_kubernetes_is_shown(site: Site) ->
     site.kube.put("ingestionplans", plan("loop-7f3a"))
     context = site.client.app.state.context  # type: ignore[attr-defined]
     context.snapshots._entries.clear()
-    context.cluster._state = type(context.cluster.state)()
+    context.cluster.forget()
     page = site.client.get("/")
     assert page.status_code == 200
     assert "The warehouse does not answer." in page.text
@@ -58,7 +58,7 @@ def test_an_archive_without_tables_is_told_as_one_that_begins(site: Site) -> Non
 
 def test_kubernetes_being_away_is_said_and_the_archive_is_shown(site: Site) -> None:
     site.kube.down = True
-    site.client.app.state.context.cluster._state = type(site.client.app.state.context.cluster.state)()  # type: ignore[attr-defined]
+    site.client.app.state.context.cluster.forget()  # type: ignore[attr-defined]
     page = site.client.get("/").text
     assert "away" in page
     assert "19,271" in page

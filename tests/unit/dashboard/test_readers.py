@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from mm_contracts.connections import SettingsError
@@ -114,6 +115,33 @@ def test_the_state_is_the_releases_own_and_a_dbt_run_renews_the_archive(
 
     with serving(kube) as url:
         asyncio.run(story(url))
+
+
+def test_what_is_being_read_while_something_changes_is_not_taken_for_what_is_so_after_it() -> None:
+    class Slow:
+        """Answers with the plans that there were when it was asked, once it may."""
+
+        def __init__(self) -> None:
+            self.plans, self.asked, self.may = [plan("before")], asyncio.Event(), asyncio.Event()
+
+        async def list(self, kind: str, selector: str, **_: object) -> list[Any]:
+            live = kind == "plans" and selector.startswith("!")
+            now = [*self.plans] if live else []
+            self.asked.set()
+            await self.may.wait()
+            return now
+
+    async def story() -> State:
+        kube = Slow()
+        cluster = Cluster(kube, "mars")  # type: ignore[arg-type]
+        await cluster.look(0)
+        await kube.asked.wait()
+        kube.plans.append(plan("after"))
+        cluster.forget()
+        kube.may.set()
+        return await cluster.look(30)
+
+    assert {one.name for one in asyncio.run(story()).plans} == {"before", "after"}
 
 
 def test_what_was_seen_long_ago_is_not_shown_as_if_it_were_so_now(settings_of: Callable[..., Settings]) -> None:
