@@ -1,6 +1,7 @@
 """What the pages tell people to type is taken by the programs; the reference is what the code says."""
 
 import argparse
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -10,8 +11,12 @@ import yaml
 from mm_cli import letters, main, reference
 from mm_cli.questions import question
 from mm_contracts.plan import KIND, PlanSpec
+from mm_contracts.rovers import canonical_rover
+from mm_contracts.sols import parse_sols
 from mm_hack.main import ARCHIVE_COMMANDS
 from mm_hack.main import parser as host_parser
+
+from tests.warehouse.bronze import Source
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/how-to").glob("*.md"))]
@@ -70,6 +75,27 @@ def test_plans_in_the_pages_are_plans() -> None:
     assert len(plans) >= 2
     for plan in plans:
         PlanSpec.model_validate(plan["spec"])
+
+
+def test_sols_that_pages_and_examples_ask_for_are_promised_in_the_demo() -> None:
+    asked: list[tuple[str, str, str]] = []
+    for page, words in COMMANDS:
+        options = dict(itertools.pairwise(words))
+        if {"--rover", "--sols"} <= set(options):
+            asked.append((page, options["--rover"], options["--sols"]))
+        asked += [(page, *word.split("/")) for word in words if re.fullmatch(r"[a-z]+/\d+", word)]  # type: ignore[misc]
+    examples = [path for path in sorted((ROOT / "examples").glob("*.yaml")) if path.name != "live.yaml"]
+    plans = blocks("yaml") + [(path.name, path.read_text()) for path in examples]
+    for page, text in plans:
+        for plan in yaml.safe_load_all(text):
+            if plan.get("kind") == KIND:
+                asked += [(page, one["name"], sols) for one in plan["spec"]["rovers"] for sols in one.get("sols") or []]
+    assert {"README.md", "tutorial.md", "get-sols.md", "plan.yaml"} <= {page for page, _, _ in asked}
+    promised = {
+        rover: {entry["sol"] for entry in manifest["photos"]} for rover, manifest in Source("demo").manifests.items()
+    }
+    for page, rover, sols in asked:
+        assert set(parse_sols(sols)) <= promised[canonical_rover(rover)], f"{page}: {rover} {sols}"
 
 
 def test_the_ten_pages_are_listed() -> None:
