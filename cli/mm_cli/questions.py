@@ -14,6 +14,8 @@ from mm_cli.tables import table
 
 _FOLDER: Final = Path(__file__).with_name("questions")
 _COLUMN: Final = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
+_END: Final = re.compile(r"\s+order by (?P<keys>[^()]+?)(?:\s+limit (?P<most>\d+))?\s*;?\s*$")
+"""How each query ends; the keys are columns of the answer, so that they can stand outside of it, too."""
 _OPERATORS: Final = ("<=", ">=", "!=", "=", "<", ">")
 
 
@@ -72,11 +74,15 @@ def condition_of(text: str) -> Condition:
 def statement_of(asked: Question, conditions: list[Condition], limit: int | None) -> tuple[str, list[object]]:
     """Return the query of a question, narrowed to what is wanted of its answer, and the values to bind.
 
-    Texts are compared without regard to case, as people write rovers' and cameras' names.
+    Conditions choose among all rows, not among the first so many; the query's own order and limit come after them,
+    and ``limit`` takes that limit's place. Texts are compared without regard to case, as people write rovers' and
+    cameras' names.
     """
-    inner = asked.query.rstrip().rstrip(";")
     if not conditions and limit is None:
-        return inner, []
+        return asked.query.rstrip().rstrip(";"), []
+    end = _END.search(asked.query)
+    assert end, f"question {asked.name} has no order"
+    inner, most = asked.query[: end.start()], end["most"] if limit is None else str(limit)
     parts: list[str] = []
     binds: list[object] = []
     for column, comparison, value in conditions:
@@ -84,8 +90,8 @@ def statement_of(asked: Question, conditions: list[Condition], limit: int | None
         parts.append(f"{column} {comparison} ?" if number is not None else f"upper({column}) {comparison} ?")
         binds.append(value.upper() if number is None else number)
     where = f" where {' and '.join(parts)}" if parts else ""
-    most = f" limit {limit}" if limit is not None else ""
-    return f"select * from ({inner}) as answer{where}{most}", binds
+    rows = f" limit {most}" if most is not None else ""
+    return f"select * from ({inner}) as answer{where} order by {end['keys']}{rows}", binds
 
 
 def _number(text: str) -> int | float | None:

@@ -31,7 +31,8 @@ _ASIDE = (
     "where ROVER_NAME = ? and SOL = ? order by SEEN_AT desc limit 20"
 )
 _ROVER = (
-    "select STATE, REASON, count(*) as SOLS, sum(PROMISED_PHOTOS - ARCHIVED_PHOTOS)::integer as MISSING_PHOTOS, "
+    "select STATE, REASON, count(*) as SOLS, "
+    "sum(greatest(PROMISED_PHOTOS - ARCHIVED_PHOTOS, 0))::integer as MISSING_PHOTOS, "
     "min(NEXT_ATTEMPT_AT) as NEXT_ATTEMPT_AT, max_by(WHY, SOL) as WHY from GOLD.ARCHIVE_PROGRESS "
     "where ROVER_NAME = ? and STATE <> 'complete' group by STATE, REASON order by count(*) desc"
 )

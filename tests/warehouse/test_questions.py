@@ -21,6 +21,8 @@ from tests.warehouse.server import READER, READER_PASSWORD
 AT = "2025-10-07T12:00:00"
 QUESTIONS = {path.stem[3:]: path.read_text() for path in sorted(Path(mm_cli.__file__).parent.glob("questions/*.sql"))}
 LATER = "2025-10-07T13:00:00"
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/how-to").glob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,10 @@ def source() -> Source:
 
 @pytest.fixture(scope="module")
 def dbt(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Iterator[Dbt]:
-    """The tiny archive; then Spirit's sol 2 was answered with nothing usable and sol 3 with a photo too few."""
+    """The tiny archive; then Spirit's sol 2 was answered with nothing usable and sol 3 with a photo too few.
+
+    Of Opportunity's sol 3 came a photo more than its manifest promises.
+    """
     with running(tmp_path_factory.mktemp("dbt")) as opened:
         for rover, manifest in source.manifests.items():
             batches = [batch for batch in source.batches(rover, AT) if rover != "Spirit"]
@@ -39,9 +44,20 @@ def dbt(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Iterator[Db
         promised = next(entry for entry in source.manifests["Spirit"]["photos"] if entry["sol"] == 3)
         told = [failed(2, "SourceError", LATER), outcome(3, promised, photos, LATER)]
         opened.put(source.batch("Spirit", [1], AT), photo_batch("Spirit", told, photos, LATER))
+        photos = source.photos("Opportunity", 3)
+        photos.append(one_more(photos[-1]))
+        promised = next(entry for entry in source.manifests["Opportunity"]["photos"] if entry["sol"] == 3)
+        opened.put(photo_batch("Opportunity", [outcome(3, promised, photos, LATER)], photos, LATER))
         opened.put(*(coordinates_batch(rover, source.features(rover), AT) for rover in ("Perseverance", "Curiosity")))
         opened("run")
         yield opened
+
+
+def one_more(photo: dict[str, Any]) -> dict[str, Any]:
+    """A photo like this one, of another second."""
+    folder, _, name = photo["img_src"].rpartition("/")
+    second = (int(name[2:11]) + 7_001) % 1_000_000_000
+    return photo | {"id": photo["id"] + 5_000_000, "img_src": f"{folder}/{name[:2]}{second:09d}{name[11:]}"}
 
 
 def ask(dbt: Dbt, question: str) -> list[tuple[Any, ...]]:
@@ -77,8 +93,11 @@ def test_the_command_runs_them_and_takes_conditions(dbt: Dbt, capsys: pytest.Cap
     wanted = ["--where", f"rover_name={rover.lower()}", "--where", f"sol>={sol}"]
     assert main.run(["questions", "longest", *wanted, "-o", "json"]) == 0
     narrowed = json.loads(capsys.readouterr().out)
-    rows = [row for row in ask(dbt, "longest-drives") if row[0] == rover and row[1] >= sol]
-    assert [(one["sol"], one["length_m"]) for one in narrowed] == [(row[1], row[2]) for row in rows]
+    rows = dbt.rows(
+        f"select SOL, LENGTH_M from GOLD.DRIVES where ROVER_NAME = '{rover}' and SOL >= {sol} and LENGTH_M is not null "
+        "order by LENGTH_M desc, SOL limit 20"
+    )
+    assert [(one["sol"], one["length_m"]) for one in narrowed] == rows
     assert narrowed
     assert main.run(["questions", "13", "--limit", "1", "-x"]) == 0
     assert "longitude" in capsys.readouterr().out
@@ -88,11 +107,29 @@ def test_the_command_runs_them_and_takes_conditions(dbt: Dbt, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("reader")
+def test_conditions_choose_among_all_rows_and_not_among_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    def told(*words: str) -> list[dict[str, Any]]:
+        assert main.run(["questions", *words, "-o", "json"]) == 0
+        return list(json.loads(capsys.readouterr().out))
+
+    assert "Spirit" not in {one["rover_name"] for one in told("newest-pictures")}
+    spirits = told("newest-pictures", "--where", "rover_name=spirit")
+    assert {one["rover_name"] for one in spirits} == {"Spirit"}
+    times = [one["taken_at"] for one in spirits]
+    assert times == sorted(times, reverse=True)
+    assert len(times) == 20
+    assert len(told("newest-pictures", "--limit", "25")) == 25, "the limit takes the place of the query's own"
+    for name in QUESTIONS:
+        assert told(name, "--limit", "1") == told(name)[:1], name
+
+
+@pytest.mark.usefixtures("reader")
 def test_why_and_gaps_tell_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MARS_KUBECTL", "/no/kubectl")  # plans and dead letters are told of where there is a cluster
     assert main.run(["gaps", "-o", "json"]) == 0
     gaps = json.loads(capsys.readouterr().out)
     assert [(one["rover_name"], one["sol"], one["state"]) for one in gaps] == [
+        ("Opportunity", 3, "mismatch"),
         ("Spirit", 2, "failed"),
         ("Spirit", 3, "mismatch"),
     ]
@@ -110,25 +147,26 @@ def test_why_and_gaps_tell_what_is_missing(monkeypatch: pytest.MonkeyPatch, caps
     assert "not promised" in capsys.readouterr().out
     assert main.run(["why", "spirit"]) == 0
     assert "SourceError" in capsys.readouterr().out
+    assert main.run(["why", "opportunity", "-o", "json"]) == 0
+    (gap,) = json.loads(capsys.readouterr().out)["gaps"]
+    assert (gap["state"], gap["missing_photos"]) == ("mismatch", 0), "more than was promised lacks nothing"
 
 
 @pytest.mark.usefixtures("reader")
 def test_status_has_the_times_in_iso(dbt: Dbt, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["status", "--check", "-o", "json"]) == 1
     told = {one["rover_name"]: one for one in json.loads(capsys.readouterr().out)}
-    assert told["all"]["gaps"] == 2
+    assert told["all"]["gaps"] == 3
     ((newest,),) = dbt.rows("select NEWEST_PHOTO_AT from GOLD.FRESHNESS where ROVER_NAME = 'Perseverance'")
     assert told["Perseverance"]["newest_photo_at"] == iso(newest)
     assert told["Perseverance"]["manifest_at"].endswith("Z")
     assert main.run(["status"]) == 0
-    assert "not complete: 2 gaps" in capsys.readouterr().out
+    assert "not complete: 3 gaps" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("reader")
 def test_what_the_pages_ask_in_sql_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    root = Path(__file__).parents[2]
-    pages = [root / "README.md", root / "docs/tutorial.md", *sorted((root / "docs/how-to").glob("*.md"))]
-    text = "\n".join(page.read_text() for page in pages) + demo.look_around("mars")
+    text = "\n".join(page.read_text() for page in PAGES) + demo.look_around("mars")
     asked = re.findall(r'^\s*(?:\./)?mars sql (?:-x )?"([^"]+)"', text, re.MULTILINE)
     asked += re.findall(r"^```sql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(asked) >= 12
@@ -215,6 +253,7 @@ def test_stereo_pairs_are_pictures_of_one_second_by_both_eyes(dbt: Dbt, source: 
 def test_gaps_tell_how_many_photos_are_missing_and_why(dbt: Dbt, source: Source) -> None:
     promised = {entry["sol"]: entry["total_photos"] for entry in source.manifests["Spirit"]["photos"]}
     assert ask(dbt, "gaps-by-reason") == [
+        ("Opportunity", "mismatch", "Mismatch", 1, 0),
         ("Spirit", "failed", "SourceError", 1, promised[2]),
         ("Spirit", "mismatch", "Mismatch", 1, 1),
     ]
@@ -288,7 +327,8 @@ def test_time_to_the_next_drive_is_that_between_two_clocks(dbt: Dbt) -> None:
     assert hours == sorted(hours)
     assert hours[0] >= 0
     starts = dict(dbt.rows("select DRIVE_KEY, STARTED_AT from GOLD.DRIVES"))
-    for *_, utc, key, told in rows:
+    for *_, utc, key, seconds, told in rows:
+        assert seconds == pytest.approx((starts[key] - utc).total_seconds(), abs=0.01)
         assert told == pytest.approx((starts[key] - utc).total_seconds() / 3600, abs=0.006)
 
 
