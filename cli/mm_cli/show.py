@@ -52,7 +52,7 @@ def add_parser(commands: Any) -> None:
   mars show
   mars show curiosity
   mars show perseverance/15 --camera NAVCAM_LEFT
-  mars show NLB_486264973EDR_F0481570NCAM00323M_ -o navcam.jpg""",
+  mars show NLA_398387033EDR_D0000000NCAM18023M_ -o navcam.jpg""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="?", default="", metavar="IMAGE-ID|ROVER/SOL|ROVER", help="default: the newest")

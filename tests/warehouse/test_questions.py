@@ -192,6 +192,27 @@ def test_a_picture_is_found_by_name_by_sol_and_as_the_newest(dbt: Dbt) -> None:
             find(opened, "curiosity/99999", "")
 
 
+@pytest.mark.usefixtures("reader")
+def test_pictures_that_the_pages_name_are_there_and_the_tutorials_was_taken_during_a_drive(
+    dbt: Dbt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mm_cli.show import find
+    from mm_cli.warehouse_session import session
+
+    named = {page.name: re.findall(r"mars show (\w*_\w*)", page.read_text()) for page in (*PAGES, ROOT / "docs/cli.md")}
+    with session(30) as opened:
+        for page, ids in named.items():
+            for image in ids:
+                assert find(opened, image, "").image_id == image, page
+    assert named["cli.md"]
+    assert named["make-a-time-lapse.md"]
+    (image,) = set(named["tutorial.md"])
+    assert dbt.rows(f"select TRAVEL_PHASE from GOLD.PHOTOS where IMAGE_ID = '{image}'") == [("during",)]
+    (asked,) = re.findall(r'mars sql "([^"]*as image_id[^"]*)"', (ROOT / "docs/tutorial.md").read_text())
+    assert main.run(["sql", asked, "-o", "json"]) == 0
+    assert image in {one["image_id"] for one in json.loads(capsys.readouterr().out)}, "the list names it"
+
+
 def test_there_are_fifteen_and_each_begins_with_its_title() -> None:
     assert len(QUESTIONS) == 15
     for text in QUESTIONS.values():
