@@ -117,7 +117,10 @@ def add_parser(commands: Any) -> None:
   mars questions stereo-pairs -o pairs.csv""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", nargs="?", default="", help="name (or its beginning) or number of the one to run")
+    action = parser.add_argument(
+        "name", nargs="?", default="", help="name (or its beginning) or number of the one to run"
+    )
+    action.completer = lambda prefix, **_: [one.name for one in questions() if one.name.startswith(prefix)]
     parser.add_argument("--sql", action="store_true", help="print its query and run nothing")
     parser.add_argument(
         "--where",

@@ -66,3 +66,4 @@ def test_a_shell_that_asks_gets_commands_and_options(tmp_path: Path) -> None:
     assert {"sql", "status", "show", "suspend"} <= set(completed("mars s"))
     assert completed("mars sq") == ["sql"]
     assert "--owner" in completed("mars sql --o")
+    assert completed("mars questions lon") == ["longest-drives"]
