@@ -61,7 +61,14 @@ def _add_list(verbs: Any) -> None:
     parser.add_argument("topic", nargs="?", default="", help=f"one of {', '.join(TOPICS)} (default: all)")
     _common(parser)
     parser.add_argument("--all", action="store_true", help="also those that were dropped")
-    add_format(parser, "one JSON object per line, with the original value")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json", "jsonl"),
+        default="table",
+        help="json: a JSON list, with the original values; jsonl: one JSON object per line",
+    )
+    parser.add_argument("--json", action="store_const", const="jsonl", dest="output", help="the same as -o jsonl")
     parser.set_defaults(func=listing)
 
 
@@ -150,6 +157,9 @@ def listing(arguments: argparse.Namespace) -> int:
         )
     ]
     if arguments.output == "json":
+        print(json.dumps([_as_json(topic, letter) for topic, letter in found], indent=2, ensure_ascii=False))
+        return 0
+    if arguments.output == "jsonl":
         for topic, letter in found:
             print(json.dumps(_as_json(topic, letter), ensure_ascii=False))
         return 0

@@ -1,12 +1,14 @@
 """``mars retry``, ``suspend``, ``resume``: steer plans that are there."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from mm_cli.errors import NOT_FOUND, USAGE, CliError
+from mm_cli.options import add_format
 from mm_cli.place import Place, Release, add_place, release_of
 
 _ENDED = ("Complete", "Failed", "Invalid")
@@ -33,6 +35,7 @@ def add_parser(commands: Any) -> None:
         action.completer = plan_names
         which = {"retry": "that have failed", "suspend": "that have not ended", "resume": "that are suspended"}[name]
         parser.add_argument("--all", action="store_true", help=f"all of the release {which}")
+        add_format(parser, "a JSON list of plans, each with what was done")
         add_place(parser)
         parser.set_defaults(func=func)
 
@@ -91,9 +94,16 @@ def _change(
         names = [plan["metadata"]["name"] for plan in release.plans() if wanted(plan)]
     else:
         names = [plan_of(release, name)["metadata"]["name"] for name in arguments.plans]
-    for name in names:
-        release.kube.patch(f"{PLURAL}.{GROUP}", name, change)
-        print(f"plan {name} {words}")
+    done: list[dict[str, str]] = []
+    try:
+        for name in names:
+            release.kube.patch(f"{PLURAL}.{GROUP}", name, change)
+            done.append({"plan": name, "done": arguments.command})
+            if arguments.output != "json":
+                print(f"plan {name} {words}")
+    finally:  # where one is refused, the ones before it are done all the same
+        if arguments.output == "json":
+            print(json.dumps(done, indent=2))
     if not names:
         print("there is no such plan", file=sys.stderr)
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from mm_contracts.sols import format_sols, parse_sols
 from mm_contracts.topics import SCHEDULING, TRACEPARENT, new_trace_id, traceparent
 
 from mm_cli.errors import USAGE, CliError
+from mm_cli.options import add_format
 from mm_cli.place import add_place
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def add_parser(commands: Any) -> None:
         help="a configured source's name (default: for manifests each of a rover's sources, which MARS_SOURCES_FILE "
         "tells, so that another can take over; else the rover's first)",
     )
+    add_format(parser, "dataset, rovers, sols, schedule ids and trace id, as a JSON object")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="wait for Kafka (default: 120)")
     add_place(parser)
     parser.set_defaults(func=run)
@@ -193,13 +196,18 @@ def run(arguments: argparse.Namespace) -> int:
     headers = {TRACEPARENT: traceparent(trace_id).encode()}
     topic = names().topic(SCHEDULING)
     publish([(topic, name.encode(), value, headers) for name, value in messages], arguments.timeout)
-    rovers = ", ".join(dict.fromkeys(task["rover_name"] for task in tasks))
+    rovers = list(dict.fromkeys(task["rover_name"] for task in tasks))
+    sols = format_sols(task["sol"] for task in tasks if "sol" in task)
+    if arguments.output == "json":
+        told = {"dataset": arguments.dataset, "rovers": rovers, "sols": sols}
+        print(json.dumps(told | {"schedules": [name for name, _ in messages], "trace_id": trace_id}, indent=2))
+        return 0
     what = arguments.dataset
     if arguments.dataset == IMAGES and not arguments.sols:
         what = "images of the newest sols"
     elif arguments.dataset in (PHOTOS, IMAGES):
-        what = f"{arguments.dataset} of sols {format_sols(task['sol'] for task in tasks)}"
-    print(f"scheduled {what} of {rovers}")
+        what = f"{arguments.dataset} of sols {sols}"
+    print(f"scheduled {what} of {', '.join(rovers)}")
     print(f"schedule {', '.join(name for name, _ in messages)}  trace {trace_id}")
     if arguments.dataset == MANIFESTS:
         print("the gaps that the manifests show are scheduled by themselves", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import secrets
 import tempfile
@@ -16,6 +17,7 @@ from mm_contracts.connections import SettingsError, check_key
 from mm_cli import external_stage
 from mm_cli.errors import NOT_FOUND, CliError
 from mm_cli.findings import Finding
+from mm_cli.options import add_format
 from mm_cli.place import add_place
 from mm_cli.reach import as_environment
 
@@ -41,6 +43,7 @@ def add_parser(commands: Any) -> None:
         help="say what is missing: settings, login, warehouse, database, schemas, tables, privileges, stages",
         epilog="example: mars warehouse check  (exit 1 where something is missing)",
     )
+    add_format(checking, "a JSON list of findings: what was looked at, whether it is good, and else what to do")
     checking.set_defaults(func=check)
     for step in (making, checking):
         step.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="to log in (default: 30)")
@@ -93,8 +96,11 @@ def _check(arguments: argparse.Namespace) -> int:
                 findings += external_stage.check(warehouse, os.environ)
         except CliError as error:
             findings.append(Finding("login", False, str(error)))
-    for finding in findings:
-        print(finding.line())
+    if arguments.output == "json":
+        told = [f._asdict() | {"advice": "" if f.good else f.advice} for f in findings]
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(finding.line() for finding in findings))
     return 0 if all(finding.good for finding in findings) else NOT_FOUND
 
 

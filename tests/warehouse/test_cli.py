@@ -38,6 +38,9 @@ def test_an_empty_warehouse_is_told_initialized_and_found_in_order(
 ) -> None:
     assert main.run(["warehouse", "check"]) == 1
     assert "MISSING  bronze tables: run `mars warehouse init`" in capsys.readouterr().out
+    assert main.run(["warehouse", "check", "-o", "json"]) == 1
+    (found,) = [one for one in json.loads(capsys.readouterr().out) if one["what"] == "bronze tables"]
+    assert (found["good"], found["advice"].partition(":")[0]) == (False, "run `mars warehouse init`")
     for _ in range(2):
         assert main.run(["warehouse", "init"]) == 0
     for wanted in ("MARS", ""):

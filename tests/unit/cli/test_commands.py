@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -232,6 +233,8 @@ def test_a_dropped_letter_is_neither_listed_nor_replayed(dead: Topic, capsys: py
     for words, count in ((["dlq", "minio-events", "--json"], 1), (["dlq", "minio-events", "--json", "--all"], 2)):
         assert main.run(words) == 0
         assert len(capsys.readouterr().out.splitlines()) == count
+        assert main.run([*words[:2], *words[3:], "-o", "json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)) == count
 
 
 @pytest.mark.usefixtures("dead")
@@ -280,6 +283,14 @@ def test_complete_means_no_gap_and_every_promised_photo() -> None:
     assert not status.complete([_rover("Spirit", photos_archived=1)])
     assert not status.complete([])
     assert status.totals([_rover("Spirit"), _rover("Curiosity", gaps=3)])["gaps"] == 3
+
+
+def test_a_schedule_is_told_as_one_document(dead: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["schedule", "--rover", "spirit", "--sols", "1-3", "--schedule-id", "mine", "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert re.fullmatch("[0-9a-f]{32}", told.pop("trace_id"))
+    assert told == {"dataset": "photos", "rovers": ["Spirit"], "sols": "1-3", "schedules": ["mine"]}
+    assert len(dead.sent) == 1
 
 
 def test_what_can_be_traced() -> None:

@@ -127,6 +127,10 @@ def test_plans_are_steered_by_patches(kubectl: Kubectl, capsys: pytest.CaptureFi
     assert change["metadata"]["labels"] == {"martian-moments.io/finished": None}
     assert re.fullmatch("[0-9]+", change["metadata"]["annotations"]["martian-moments.io/retry-now"])
     capsys.readouterr()
+    assert main.run(["suspend", "photos-1", "photos-2", "-o", "json"]) == 0
+    said = [{"plan": "photos-1", "done": "suspend"}, {"plan": "photos-2", "done": "suspend"}]
+    assert json.loads(capsys.readouterr().out) == said
+    assert len(patched()) == 2
     assert main.run(["suspend", "photos-4"]) == 1, "another release's plan is not touched"
     assert main.run(["suspend"]) == 64
     assert main.run(["suspend", "photos-2", "--all"]) == 64
