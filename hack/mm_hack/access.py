@@ -1,6 +1,7 @@
 """Running the product's own ``mars`` from this machine against the local cluster, and ways to its pages."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from mm_hack.venv import ensure_project
 
 DOCS_PORT = 8000
 DASHBOARD_PORT = 8000
+UI_PORT = 8000
+"""Where the dashboard is on this machine, unless another port is asked for or somebody listens there."""
 
 
 def archive_environment(namespace: str = "", given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -70,7 +73,18 @@ def show_dashboard(kubectl: Sequence[str], local_port: int | None = None) -> int
         token = None  # its buttons are switched off, or a proxy names its visitors
     if token:
         print(f"to retry, suspend or ask again, sign in with the token {token}", flush=True)
-    return _show(kubectl, "dashboard", DASHBOARD_PORT, local_port, "./mars ui")
+    return _show(kubectl, "dashboard", DASHBOARD_PORT, local_port or _where_free(UI_PORT), "./mars ui")
+
+
+def _where_free(port: int) -> int | None:
+    """Return the port, or None where somebody listens on it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what an ended way has left does not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+    return port
 
 
 def _show(kubectl: Sequence[str], service: str, port: int, local_port: int | None, command: str) -> int:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from mm_hack import release
+from mm_hack.access import UI_PORT
 from mm_hack.places import NAMESPACE, REPO
 from mm_hack.snapshot import closing_table, what_is_missing
 from mm_hack.watch import watch
@@ -16,7 +17,8 @@ QUESTIONS = ("longest-drives", "photos-while-driving", "stereo-pairs")
 
 LOOK_AROUND = """
 See it:
-  ./mars ui                                  the rovers' pictures, the archive, the loop at work: in a browser
+  ./mars ui                                  the rovers' pictures, the archive, the loop at work, in a browser at
+                                             http://localhost:{port}/ (where that port is taken it names another)
   ./mars show                                the newest picture, here in the terminal
 
 Three questions to try (./mars questions has more):
@@ -35,7 +37,7 @@ Look around:
 def look_around(namespace: str) -> str:
     """Return what to do after a demo."""
     lines = (f"  ./mars questions {name}" for name in QUESTIONS)
-    return LOOK_AROUND.format(namespace=namespace, questions="\n".join(lines))
+    return LOOK_AROUND.format(port=UI_PORT, namespace=namespace, questions="\n".join(lines))
 
 
 def run_demo(profile: str, setup_seconds: float, namespace: str = NAMESPACE) -> int:

@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     clean.add_argument("--keep-cache", action="store_true", help="keep what was built and fetched")
     _add(commands, "doctor", _doctor, "tell what this machine has and lacks, and change nothing")
     ui = _add(commands, "ui", _ui, "open a way to the web page that shows the archive and the loop")
-    ui.add_argument("--port", type=int, help="local port (default: any free one)")
+    ui.add_argument("--port", type=int, help="local port (default: 8000, or any free one where that is taken)")
     docs = _add(commands, "docs", _docs, "open a way to the page that describes the tables and their lineage")
     docs.add_argument("--port", type=int, help="local port (default: any free one)")
     k9s = _add(commands, "k9s", _k9s, "watch plans and Jobs in k9s (built the first time if it is not installed)")

@@ -12,6 +12,7 @@ from mm_cli import logs, main, planning, why
 from mm_cli.errors import CliError
 from mm_cli.gaps import grouped
 from mm_cli.plan_list import failed_text, summary
+from mm_hack import access as access_to_pages
 from mm_hack import demo, k9s
 from mm_hack.main import ARCHIVE_COMMANDS
 from mm_hack.snapshot import Snapshot, progress_line
@@ -290,6 +291,7 @@ def test_the_demo_counts_photos_as_they_come() -> None:
 def test_the_demo_ends_with_what_to_try() -> None:
     said = demo.look_around("mars")
     assert "./mars ui" in said
+    assert f"http://localhost:{access_to_pages.UI_PORT}/" in said
     tried = re.findall(r"\./mars (questions \S+|show|status|sql \"[^\"]+\")", said)
     assert [words for words in tried if "-" in words] == [f"questions {name}" for name in demo.QUESTIONS]
     for name in demo.QUESTIONS:

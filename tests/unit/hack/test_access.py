@@ -1,8 +1,10 @@
 """The way to the page, with a kubectl that says its lines and ends."""
 
+import socket
 from pathlib import Path
 
 import pytest
+from mm_hack import access
 from mm_hack.access import show_dashboard, show_docs
 
 
@@ -54,3 +56,29 @@ esac
     with pytest.raises(RuntimeError):
         show_dashboard([none[0]])
     assert "token" not in capsys.readouterr().out
+
+
+def test_the_dashboard_is_where_the_demo_says_unless_somebody_listens_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "kubectl"
+    script.write_text(
+        f"""#!/bin/sh
+[ "$1 $2" = "get secret" ] && exit 1
+echo "Forwarding from 127.0.0.1:4711 -> 8000"
+echo "$@" > {tmp_path}/asked
+"""
+    )
+    script.chmod(0o755)
+
+    def asked(local_port: int | None = None) -> str:
+        with pytest.raises(RuntimeError):
+            show_dashboard([str(script)], local_port)
+        return (tmp_path / "asked").read_text().split()[-1]
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = int(listening.getsockname()[1])
+        monkeypatch.setattr(access, "UI_PORT", port)
+        assert asked() == ":8000"
+        assert asked(4711) == "4711:8000"
+    assert asked() == f"{port}:8000"
