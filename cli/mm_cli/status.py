@@ -76,9 +76,10 @@ def complete(rovers: list[dict[str, Any]]) -> bool:
 
 
 def totals(rovers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sums of all rovers' numbers."""
+    """Return the sums of all rovers' numbers: of those that are known, None where none is."""
     names = [name.lower() for name in COLUMNS if name != "ROVER_NAME"]
-    return {"rover_name": "all", **{name: sum(rover[name] for rover in rovers) for name in names}}
+    known = {name: [rover[name] for rover in rovers if rover[name] is not None] for name in names}
+    return {"rover_name": "all", **{name: sum(numbers) if numbers else None for name, numbers in known.items()}}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(_json_line(told))
     else:
         shown = [*rovers, totals(rovers)] if len(rovers) > 1 else rovers
-        print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown], grouped))
+        print(table(list(COLUMNS.values()), [tuple(rover.values()) for rover in shown], _shown))
         print("the archive is complete" if whole else _why_not(rovers))
         if sources:
             print()
@@ -161,8 +162,13 @@ def _json_line(rovers: list[dict[str, Any]]) -> str:
 
 
 def _rover(row: tuple[Any, ...]) -> dict[str, Any]:
-    names = [name.lower() for name in COLUMNS]
-    return {name: value if name == "rover_name" else int(value or 0) for name, value in zip(names, row, strict=True)}
+    """Return a rover's numbers by name; where no layer tells a rover's drives they are unknown, which is not 0."""
+    numbers = dict(zip((name.lower() for name in COLUMNS), row, strict=True))
+    return {name: value if name == "rover_name" or value is None else int(value) for name, value in numbers.items()}
+
+
+def _shown(value: object) -> str:
+    return "unknown" if value is None else grouped(value)
 
 
 def _why_not(rovers: list[dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ KIND_LABEL = "martian-moments.io/kind"
 
 @dataclass(frozen=True)
 class RoverArchive:
-    """One rover's line of ``mars status --json``."""
+    """One rover's line of ``mars status -o json``; its drives are None where no layer tells them."""
 
     rover_name: str
     sols_promised: int
@@ -18,7 +18,7 @@ class RoverArchive:
     photos_archived: int
     gaps: int
     gaps_due: int
-    drives: int
+    drives: int | None
 
     @property
     def complete(self) -> bool:
@@ -142,8 +142,8 @@ def closing_table(snapshot: Snapshot) -> str:
         (r.rover_name, r.sols_promised, r.sols_archived, r.photos_promised, r.photos_archived, r.gaps, r.drives)
         for r in snapshot.rovers
     ]
-    total = ("all", *(sum(int(row[i]) for row in rows) for i in range(1, len(head))))
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in (head, *rows, total)]
+    total = ("all", *(sum(int(row[i] or 0) for row in rows) for i in range(1, len(head))))
+    cells = [[_cell(cell) for cell in row] for row in (head, *rows, total)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
         "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
@@ -151,6 +151,10 @@ def closing_table(snapshot: Snapshot) -> str:
     ]
     rule = "-" * len(lines[0])
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _cell(value: object) -> str:
+    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def what_is_missing(snapshot: Snapshot) -> str:

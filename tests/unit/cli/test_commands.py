@@ -1,6 +1,7 @@
 """The command line without servers: what it publishes, how it words its answers, and how it ends."""
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from mm_contracts.letters import letters as letters_of
 from mm_contracts.messages import parse_schedule
 from mm_contracts.sources import Sources
 from mm_contracts.topics import TOPICS
+from mm_hack import snapshot
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -291,6 +293,33 @@ def test_a_schedule_is_told_as_one_document(dead: Topic, capsys: pytest.CaptureF
     assert re.fullmatch("[0-9a-f]{32}", told.pop("trace_id"))
     assert told == {"dataset": "photos", "rovers": ["Spirit"], "sols": "1-3", "schedules": ["mine"]}
     assert len(dead.sent) == 1
+
+
+class _Summaries:
+    """A warehouse that has the rows of GOLD.ROVER_SUMMARY and nothing else; Spirit's drives are told by no layer."""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if "INFORMATION_SCHEMA" in query:
+            return [(1,)]
+        if "ROVER_SUMMARY" not in query:
+            return []
+        return [("Perseverance", 5, 5, 50, 50, 0, 0, 0, 1234), ("Spirit", 3, 3, 30, 30, 0, 0, 0, None)]
+
+
+def test_drives_that_no_layer_tells_are_unknown_and_not_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mm_cli.reach.warehouse", lambda _: contextlib.nullcontext(_Summaries()))
+    assert main.run(["status", "-o", "json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert [entry["drives"] for entry in entries] == [1234, None, 1234]
+    assert main.run(["status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[2:5]] == ["1,234", "unknown", "1,234"]
+    assert status.totals([entries[1]])["drives"] is None
+    rovers = tuple(snapshot.rover_archive(entry) for entry in entries[:-1])
+    closing = snapshot.closing_table(snapshot.Snapshot(rovers=rovers)).splitlines()
+    assert [closing[at].split()[-1] for at in (2, 3, -1)] == ["1,234", "unknown", "1,234"]
 
 
 def test_what_can_be_traced() -> None:
