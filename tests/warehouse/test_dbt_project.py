@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
@@ -114,6 +115,25 @@ def test_catalog_holds_every_model_with_its_columns(dbt: Dbt) -> None:
         assert {c.lower() for c in catalog["nodes"][name]["columns"]} == set(model["columns"]), name
     exposures = {exposure["name"] for exposure in manifest["exposures"].values()}
     assert exposures == {"dashboard", "command_line", "metrics", "planner"}
+
+
+READERS = {
+    "dashboard": ("dashboard/mm_dashboard/**/*.py",),
+    "command_line": ("cli/mm_cli/*.py", "cli/mm_cli/questions/*.sql"),
+    "metrics": ("jobs/mm_jobs/transform/standing.py",),
+    "planner": ("jobs/mm_jobs/transform/planning.py",),
+}
+"""Where the statements of each exposure are."""
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_exposure_names_the_tables_that_its_statements_read(name: str) -> None:
+    exposures = yaml.safe_load((PROJECT / "models" / "exposures.yml").read_text())["exposures"]
+    (told,) = [one["depends_on"] for one in exposures if one["name"] == name]
+    files = [path for pattern in READERS[name] for path in PROJECT.parent.glob(pattern)]
+    names = re.compile(r"\b(?:GOLD|SILVER)\.([A-Z_]+)|(?:from|join) (?:gold|silver)\.([a-z_]+)")
+    found = {(upper or lower).lower() for path in files for upper, lower in names.findall(path.read_text())}
+    assert sorted(told) == sorted(f"ref('{table}')" for table in found)
 
 
 def described() -> list[tuple[str, dict[str, Any]]]:
