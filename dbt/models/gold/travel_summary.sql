@@ -21,6 +21,7 @@ driven as (
         pictures.rover_name,
         count(*) as drives,
         count_if(drives.is_measured) as measured_drives,
+        count(drives.length_m) as drives_with_length,
         sum(drives.length_m) as distance_m
     from pictures
     inner join {{ ref('fact_drives') }} as drives
@@ -38,6 +39,11 @@ select
     driven.drives::integer as drives,
     driven.measured_drives::integer as measured_drives,
     driven.distance_m::double as distance_m,
-    iff(driven.distance_m > 0, pictures.photos / driven.distance_m, null)::double as photos_per_metre
+    -- Pictures of drives that nobody measured have no metres to stand over.
+    iff(
+        driven.drives_with_length = driven.drives and driven.distance_m > 0,
+        pictures.photos / driven.distance_m,
+        null
+    )::double as photos_per_metre
 from pictures
 left join driven on pictures.rover_name = driven.rover_name
