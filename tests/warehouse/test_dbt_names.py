@@ -58,9 +58,26 @@ def test_parts_of_names_of_every_grammar(dbt: Dbt) -> None:
     assert (video["version"], video["picture"], video["sequence"]) == ("K0B", 103755, "MR004463")
     assert (short["thumbnail"], short["version"], short["picture"]) == (True, "I1", 2)
     assert set(wrong.values()) == {None, False}, "a name of no grammar tells nothing"
+    hexadecimal, stronger = read(
+        dbt, "Curiosity", ["1000MR0044630110103755E0B_DXXX.jpg", "1000MR0044630110103755E1F_DXXX.jpg"]
+    )
+    assert [told["version"] for told in (hexadecimal, stronger)] == ["E0B", "E1F"]
+    assert hexadecimal["frame"] == stronger["frame"] == "1000MR0044630110103755"
     (mer,) = read(dbt, "Spirit", ["2N215136873EFFAR00P1985L0M1-BR.JPG"])
     assert (mer["site"], mer["drive"], mer["frame"]) == (127, 0, "2N215136873_P1985L0")
     assert mer["pair"] == "2N215136873_P1985"
+
+
+def test_versions_count_in_hexadecimal_and_the_lossless_picture_is_last(dbt: Dbt) -> None:
+    versions = ["E0B", "K0B", "E09", "E1F", "A01", "E0A", "A0B"]
+    values = ", ".join(f"('{version}')" for version in versions)
+    ranked = "select column1 from values {} order by {{{{ version_rank(\"'msss'\", 'column1') }}}}"
+    rows = dbt.rows(dbt.compiled(ranked.format(values)))
+    assert [version for (version,) in rows] == ["E09", "E0A", "E0B", "E1F", "A01", "A0B", "K0B"]
+    others = (
+        "select column1 from values ('J02'), ('J10'), (null), ('J01') order by {{ version_rank(\"'m20'\", 'column1') }}"
+    )
+    assert [version for (version,) in dbt.rows(dbt.compiled(others))] == [None, "J01", "J02", "J10"]
 
 
 @shared
