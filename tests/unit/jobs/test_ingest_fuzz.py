@@ -9,11 +9,14 @@ import json
 import os
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from mm_contracts.source_kinds import KINDS
 from mm_jobs.ingest import clean
+from mm_jobs.ingest.answers import read_answer
+from mm_jobs.ingest.budget import read_budget, seconds_closed
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.gate import OpenGate
 from mm_jobs.ingest.http import SourceClient
@@ -212,3 +215,28 @@ def test_odd_bytes_are_a_failure_or_an_object() -> None:
         except Exception as error:
             raise AssertionError(f"bytes {number}") from error
         json.loads(clean.dumps(value).decode(), parse_constant=pytest.fail)
+
+
+def test_odd_headers_are_no_more_than_a_failure() -> None:
+    now, chance = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), random.Random(f"{SEED}headers")
+    waits: set[Any] = set()
+    values = ("Fri, 02 Jan 2026 03:05:05 +0100", "2026-01-02T03:05:05+01:00", "1767323105", "60")
+    for number in range(ANSWERS // 20):
+        odd = list(chance.choice(values))
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(odd) + 1)
+            odd[at : at + chance.choice((0, 1, 4))] = chance.choice(
+                ("", "9" * 20, "9" * 5000, "-", "+", "e", ".", ":", ",", " ", "²", "١", "\x00", "inf", "nan", "Jan")
+            )
+        text = "".join(odd)
+        headers = {name: text for name in ("Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Location")}
+        headers |= chance.choice(({}, {"X-RateLimit-Remaining": "0"}))
+        try:
+            budget = read_budget(headers, now)
+            assert budget is None or 0 <= (seconds_closed(budget, now) or 0) <= 86_400
+            read_answer(chance.choice((301, 400, 404, 429, 500, 503)), headers, b"{}", "photos", now)
+        except SourceFailure as failure:
+            waits.add(failure.retry_after)
+        except Exception as error:
+            raise AssertionError(f"headers {number}: {text!r:.80}") from error
+    assert all(1 <= wait <= 86_400 for wait in waits - {None})

@@ -24,6 +24,8 @@ RULES = RetryRules(waits=(0.5, 1.0), longest_own_wait=2.0)
         ("Thu, 01 Jan 2026 00:00:00 GMT", 1),
         ("soon", None),
         ("nan", None),
+        ("Mon, 01 Jan 2020 00:00:00 +99999999999999999", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         ("", None),
     ],
 )
