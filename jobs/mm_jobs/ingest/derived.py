@@ -5,7 +5,6 @@ sols does not count them all at once, nor take more than a part of the hour's re
 promises what is counted, and says how far that is.
 """
 
-import json
 import time
 from collections.abc import Callable
 from typing import Final
@@ -106,7 +105,7 @@ def derive(
 def _kept(store: Shelf, key: str) -> dict[int, int]:
     stored = store.get(key)
     try:
-        held = json.loads(stored.body) if stored else {}
+        held = clean.parse(stored.body) if stored else {}
         pairs = [(fields.whole(sol), fields.whole(count)) for sol, count in held.items()]
     except (ValueError, AttributeError):
         return {}

@@ -48,8 +48,11 @@ Judge = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 class Memory(Protocol):
     """Who keeps answers that several Jobs want."""
 
-    def recall(self, url: str, ask: Callable[[Remembered | None], Remembered]) -> dict[str, Any]:
-        """Return the answer of a URL: one that is fresh enough, or what ``ask`` gives (told what is known)."""
+    def recall(self, url: str, root: str, ask: Callable[[Remembered | None], Remembered]) -> dict[str, Any]:
+        """Return the answer of a URL, which has the key ``root``: one that is fresh enough, or what ``ask`` gives.
+
+        ``ask`` is told what is known.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class SourceClient:
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         full = f"{url}?{urlencode(asked)}" if asked else url
         if remember and self._memory is not None:
-            return self._memory.recall(full, lambda known: self._judged(full, root, known, judge))
+            return self._memory.recall(full, root, lambda known: self._judged(full, root, known, judge))
         return self._asked(full, root, None).content
 
     def _judged(self, url: str, root: str, known: Remembered | None, judge: Judge | None) -> Remembered:

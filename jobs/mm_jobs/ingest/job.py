@@ -1,6 +1,5 @@
 """The ingest Job's body: fetch a batch, write its one object, and say how it went."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn, Protocol
@@ -13,11 +12,11 @@ from mm_contracts.sols import format_sols
 from mm_jobs.common.ending import JobError, rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
-from mm_jobs.ingest import clean, parts
+from mm_jobs.ingest import clean, layers, parts
 from mm_jobs.ingest.derived import derive
 from mm_jobs.ingest.failures import SOURCE_WIDE, SourceFailure, exit_code
 from mm_jobs.ingest.http import SourceClient
-from mm_jobs.ingest.layers import Layers, fetch_layers
+from mm_jobs.ingest.layers import Layers
 from mm_jobs.ingest.model import Manifest, counted
 from mm_jobs.ingest.parts import Part
 from mm_jobs.ingest.photos import MOST_THREADS, Fetched, Former, fetch, former_sols
@@ -102,7 +101,9 @@ class _Work:
     def coordinates(self) -> dict[str, Any]:
         """Fetch a rover's layers and write their object, and end as the failed ones ask for."""
         key = dataset_key(COORDINATES, self._batch.rover, self._batch.stamp)
-        found = fetch_layers(self._settings, self._client, self._batch.rover, self._earlier_layers(key), self._log)
+        found = layers.fetch_layers(
+            self._settings, self._client, self._batch.rover, self._earlier_layers(key), self._log
+        )
         if len(found.failures) < len(found.layers):
             document = CoordinatesDocument(
                 **self._provenance(key),
@@ -165,8 +166,9 @@ class _Work:
 
     def _earlier_sols(self, key: str) -> dict[int, Former]:
         try:
-            found = former_sols(self._earlier(key))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            document = self._earlier(key)
+            found = former_sols(document) if document is not None else {}
+        except ValueError:
             # Somebody else's bytes under our key: this attempt overwrites them.
             self._log.warning("earlier_attempt.unreadable", key=key)
             return {}
@@ -177,25 +179,23 @@ class _Work:
     def _earlier_pages(self, key: str) -> dict[int, Part]:
         try:
             document = self._earlier(parts.parts_key(key))
-            found = parts.read(document, self._settings.name) if document else {}
-        except (ValueError, KeyError, TypeError, AttributeError):
+            found = parts.read(document, self._settings.name) if document is not None else {}
+        except ValueError:
             self._log.warning("earlier_pages.unreadable", key=parts.parts_key(key))
             return {}
         for sol, part in found.items():
             self._log.info("earlier_pages", sol=sol, pages=part.pulled.pages, photos=len(part.pulled.photos))
         return found
 
-    def _earlier_layers(self, key: str) -> Mapping[str, Any] | None:
+    def _earlier_layers(self, key: str) -> layers.Former | None:
         try:
-            document = self._earlier(key)
-            usable = document and all(isinstance(document.get(n), list) for n in ("layers", "places", "coordinates"))
-        except (ValueError, AttributeError):
+            return layers.former_layers(self._earlier(key))
+        except ValueError:
             return None
-        return document if usable else None
 
     def _earlier(self, key: str) -> Any:
         stored = self._store.get(key) if self._batch.attempt > 1 else None
-        return json.loads(stored.body) if stored else None
+        return clean.parse(stored.body) if stored else None
 
     def _keep_pages(self, key: str, found: Mapping[int, Part], had: bool) -> None:
         if found:

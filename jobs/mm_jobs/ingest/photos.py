@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 from mm_contracts.documents import SolOutcome
 from mm_contracts.reasons import Reason
@@ -13,6 +13,7 @@ from mm_jobs.common.ending import rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.ingest import outcomes
 from mm_jobs.ingest.failures import SourceFailure
+from mm_jobs.ingest.kept import of_shape
 from mm_jobs.ingest.model import Manifest, PhotoDict, Promise
 from mm_jobs.ingest.outcomes import Asked
 from mm_jobs.ingest.paging import Interrupted, begin, pull
@@ -47,19 +48,34 @@ class _One(NamedTuple):
     part: Part | None = None
 
 
-def former_sols(document: dict[str, Any] | None) -> dict[int, Former]:
+class _Object(TypedDict):
+    attempt: int
+    photos: list[Any]
+    sols: list[Any]
+
+
+def former_sols(document: Any) -> dict[int, Former]:
     """Return what an earlier attempt's object says of each sol, so that a retry asks only for what it lacks.
 
-    Without that, a batch that needs more requests than an hour's limit allows would never end.
+    Without that, a batch that needs more requests than an hour's limit allows would never end. A sol of which it says
+    nothing that can be used is left out.
+
+    Raises:
+        ValueError: it is no such object.
     """
-    if not document:
-        return {}
+    held = of_shape(document, _Object)
+    if held is None:
+        raise ValueError("it is no batch of sols")
     by_sol: dict[int, list[PhotoDict]] = {}
-    for photo in document.get("photos", []):
-        by_sol.setdefault(photo["sol"], []).append(photo)
+    for photo in held["photos"]:
+        if isinstance(photo, dict) and type(photo.get("sol")) is int:
+            by_sol.setdefault(photo["sol"], []).append(photo)
     found = {}
-    for entry in document.get("sols", []):
-        outcome: SolOutcome = {"attempt": document["attempt"], "earlier": [], "set_aside": []} | entry
+    for entry in held["sols"]:
+        lacked = {"attempt": held["attempt"], "earlier": [], "set_aside": []}  # by objects of older versions
+        outcome = of_shape(lacked | entry, SolOutcome) if isinstance(entry, dict) else None
+        if outcome is None:
+            continue
         photos = by_sol.get(outcome["sol"], [])
         complete = outcome["status"] == "complete" and len(photos) == outcome["received_photos"]
         found[outcome["sol"]] = Former(outcome, photos if complete else None)

@@ -7,13 +7,12 @@ source is asked.
 """
 
 import hashlib
-import json
 import random
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypedDict
 
 from mm_contracts.keys import work_key
 
@@ -22,6 +21,7 @@ from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
 from mm_jobs.ingest import clean
 from mm_jobs.ingest.http import Remembered
+from mm_jobs.ingest.kept import of_shape
 
 FRESH_FOR: Final = timedelta(hours=1)
 LONGEST_TURN: Final = 30.0
@@ -44,6 +44,13 @@ class Shelf(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object."""
+
+
+class _Held(TypedDict):
+    came_at: str
+    etag: str
+    last_modified: str
+    content: dict[str, Any]
 
 
 class SharedAnswers:
@@ -78,11 +85,11 @@ class SharedAnswers:
         self._always_ask, self._longest_turn = always_ask, longest_turn
         self._pause = pause or threading.Event().wait
 
-    def recall(self, url: str, ask: Callable[[Remembered | None], Remembered]) -> dict[str, Any]:
-        """Return the answer of a URL. Raises what ``ask`` raises."""
+    def recall(self, url: str, root: str, ask: Callable[[Remembered | None], Remembered]) -> dict[str, Any]:
+        """Return the answer of a URL, which has the key ``root``. Raises what ``ask`` raises."""
         name = hashlib.sha256(url.encode()).hexdigest()[:16]
         key = work_key("answers", self._source, f"{name}.json")
-        known, fresh = self._known(key)
+        known, fresh = self._known(key, root)
         if known is not None and fresh and not self._always_ask:
             return known.content
         turn = work_key("answers", self._source, f"{name}.{self._plan}.asking")
@@ -91,7 +98,7 @@ class SharedAnswers:
             waited = time.monotonic()
             while time.monotonic() - waited < self._longest_turn and not fresh:
                 self._pause(_LOOK * random.uniform(0.8, 1.2))
-                known, fresh = self._known(key)
+                known, fresh = self._known(key, root)
             if known is not None and fresh:
                 return known.content
             mine = True  # the other one is gone, or too slow
@@ -103,17 +110,19 @@ class SharedAnswers:
             if mine and not self._always_ask:
                 self._safely(lambda store: store.delete(turn))
 
-    def _known(self, key: str) -> tuple[Remembered | None, bool]:
+    def _known(self, key: str, root: str) -> tuple[Remembered | None, bool]:
         stored = self._safely(lambda store: store.get(key))
         if stored is None:
             return None, False
         try:
-            held = json.loads(stored.body)
-            known = Remembered(dict(held["content"]), str(held["etag"]), str(held["last_modified"]))
-            came = datetime.fromisoformat(held["came_at"])
-            return known, came >= self._made and datetime.now(UTC) - came < FRESH_FOR
-        except (ValueError, KeyError, TypeError):
+            held = of_shape(clean.parse(stored.body), _Held)
+            came = datetime.fromisoformat(held["came_at"]) if held else None
+        except ValueError:
             return None, False
+        if held is None or came is None or came.tzinfo is None or root not in held["content"]:
+            return None, False
+        known = Remembered(held["content"], _header(held["etag"]), _header(held["last_modified"]))
+        return known, self._made <= came and abs(datetime.now(UTC) - came) < FRESH_FOR
 
     def _keep(self, key: str, answer: Remembered) -> None:
         held = {
@@ -137,6 +146,11 @@ class SharedAnswers:
             self._log.warning("shelf.unused", message=str(error))
             self._store = None
             return None
+
+
+def _header(text: str) -> str:
+    """Return a text that a header can carry; any other is none."""
+    return text if text.isascii() and text.isprintable() else ""
 
 
 def plan_made_at(stamp: str) -> datetime:
