@@ -36,7 +36,7 @@ class Former(TypedDict):
 
 def former_layers(document: Any) -> Former | None:
     """Return what an earlier attempt's object has; None where it is no such object, or not as whole as it says."""
-    lacked = {"places": [], "layers": [], "set_aside": []}  # by objects of older versions
+    lacked: dict[str, Any] = {"places": [], "layers": [], "set_aside": []}  # by objects of older versions
     held = of_shape(lacked | document, Former) if isinstance(document, dict) else None
     if held is None:
         return None

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from mm_contracts.batch import BATCH_ENV, BatchSpec
 from mm_contracts.keys import DATASETS
@@ -14,6 +16,8 @@ from mm_contracts.sources import Source, Sources
 from mm_jobs.ingest import spec
 from mm_jobs.ingest.spec import Batch, SourceSettings, SpecError, parse_batch, read_batch, read_source
 from pydantic.alias_generators import to_camel
+
+from tests.unit.jobs.test_ingest_fuzz import ANSWERS, SEED, _mutate, _paths
 
 BATCH: dict[str, Any] = {
     "plan": "p",
@@ -135,3 +139,65 @@ def test_an_unknown_source_names_the_known_ones(tmp_path: Path) -> None:
     path.write_text(json.dumps({"default": "a", "sources": {"a": {"baseUrl": "http://a"}}}))
     with pytest.raises(SpecError, match="'b' is configured: use one of a"):
         read_source(str(path), "b")
+
+
+SOURCES: dict[str, Any] = {
+    "default": "nasa",
+    "contact": "me@x.example",
+    "rovers": {"Curiosity": ["maps", "nasa"]},
+    "sources": {
+        "maps": {"kind": "mmgis", "baseUrl": "http://maps.example"},
+        "nasa": {
+            "kind": "nasa-v1", "baseUrl": "http://nasa/v1", "traverseUrls": {"Curiosity": "http://maps/t.json"},
+            "mmgisUrl": "http://maps", "rovers": ["Curiosity"], "maxConcurrency": 3, "requestsPerHour": 900,
+            "timeoutSeconds": 7.5, "pageSize": 25, "sampleTypes": ["full"], "apiKeySecret": "mine",
+            "apiKeySecretKey": "key",
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", ["photos", "coordinates"])
+def test_odd_settings_are_told_in_a_sentence_or_are_of_their_types(tmp_path: Path, dataset: str) -> None:
+    path, paths, chance = tmp_path / "sources.json", _paths(SOURCES), random.Random(f"{SEED}{dataset}")
+    for number in range(max(ANSWERS // 100, 1)):
+        mutated, what = _mutate(SOURCES, paths, chance)
+        path.write_text(json.dumps(mutated))
+        try:
+            found = read_source(str(path), "", "Curiosity", dataset)
+            msgspec.convert(dataclasses.asdict(found), SourceSettings)
+            assert found.contact.isascii()
+            assert "\n" not in found.contact
+            assert 0 < found.timeout_seconds <= 600
+            assert found.max_concurrency >= 1
+        except SpecError:
+            pass
+        except Exception as error:
+            raise AssertionError(f"settings {number}: {what}") from error
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 100_000, b"NaN", b"[]"])
+def test_files_that_are_none(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "sources.json"
+    path.write_bytes(body)
+    with pytest.raises(SpecError, match=r"is not|cannot read"):
+        read_source(str(path), "")
+    with pytest.raises(SpecError, match=r"is not|cannot read"):
+        read_batch(str(path))
+
+
+@pytest.mark.parametrize("trace_id", ["a\r\nX: y", "ü" * 32, " ", "a" * 2000])
+def test_a_trace_that_no_header_can_carry_costs_the_trace_alone(trace_id: str) -> None:
+    assert parse_batch(json.dumps(BATCH | {"trace_id": trace_id})).trace_id == "0" * 32
+
+
+def test_an_odd_batch_is_told_in_a_sentence() -> None:
+    paths, chance = _paths(BATCH), random.Random(f"{SEED}batch")
+    for number in range(max(ANSWERS // 100, 1)):
+        mutated, what = _mutate(BATCH, paths, chance)
+        try:
+            msgspec.convert(dataclasses.asdict(parse_batch(json.dumps(mutated))), Batch)
+        except SpecError:
+            pass
+        except Exception as error:
+            raise AssertionError(f"batch {number}: {what}") from error
