@@ -40,6 +40,8 @@ def media_of(body: bytes) -> str:
             if image.width * image.height > MOST_PIXELS:
                 raise NoPicture("The picture is too large to be shown here.")
             return MEDIA[str(image.format)]
+    except Image.DecompressionBombError:  # Pillow's own bound, far above this one
+        raise NoPicture("The picture is too large to be shown here.") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         raise NoPicture("What the source sent is no picture.") from None
 

@@ -1,12 +1,18 @@
 """Which pictures a batch is about: from the archive's own objects, so that a Job needs no warehouse."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from mm_contracts.keys import PHOTOS, parse_key
 from mm_contracts.photos import image_id
 from mm_contracts.pictures import file_of
+from mm_contracts.plan import ImageOptions
+from mm_contracts.reasons import ExitCode, Reason
+from pydantic import ValidationError
+
+from mm_jobs.common.ending import JobError
+from mm_jobs.ingest import clean, fields
+from mm_jobs.ingest.spec import Batch
 
 
 class Reader(Protocol):
@@ -35,6 +41,17 @@ class Choice(NamedTuple):
     size: str
     cameras: tuple[str, ...]
     thumbnails: bool = False
+
+
+def options_of(batch: Batch) -> ImageOptions:
+    """Return a batch's options; what it lacks is the contract's default. Raises JobError where one cannot be used."""
+    given = {name: value for name, value in batch.images.items() if name in ImageOptions.model_fields}
+    try:
+        return ImageOptions.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        message = f"images.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        raise JobError(ExitCode.BAD_ARGUMENTS, Reason.BAD_ARGUMENTS, message) from None
 
 
 def objects_of(store: Reader, rover: str) -> list[tuple[str, tuple[int, int]]]:
@@ -74,10 +91,12 @@ def photos_of(
         document = _document(store.read(key))
         if document.get("source") != source:
             continue
-        whole = {one.get("sol") for one in document.get("sols") or [] if one.get("status") != "failed"}
+        whole = {
+            fields.whole(one.get("sol")) for one in _objects(document.get("sols")) if one.get("status") != "failed"
+        }
         by_sol: dict[int, list[Mapping[str, Any]]] = {}
-        for photo in document.get("photos") or []:
-            if isinstance(photo, dict) and isinstance(photo.get("sol"), int):
+        for photo in _objects(document.get("photos")):
+            if type(photo.get("sol")) is int:
                 by_sol.setdefault(photo["sol"], []).append(photo)
         for sol, photos in by_sol.items():
             if sol in whole and sol not in found and (not wanted or sol in wanted):
@@ -117,7 +136,10 @@ def _is_thumbnail(file: str) -> bool:
 
 def _document(body: bytes | None) -> dict[str, Any]:
     try:
-        found = json.loads(body) if body else {}
+        return fields.mapping(clean.parse(body)) if body else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    yield from (one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()

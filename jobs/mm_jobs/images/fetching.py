@@ -97,7 +97,7 @@ class Pictures:
                 try:
                     if answer.status not in _REDIRECTS:
                         return self._read(answer, part)
-                    url = self._origins.where(urljoin(url, answer.headers.get("Location", "")), self._source)
+                    url = self._origins.where(_joined(url, answer.headers.get("Location", "")), self._source)
                 finally:
                     answer.close()
                     answer.release_conn()
@@ -168,11 +168,23 @@ class Pictures:
         return self._pools[proxy]
 
 
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""  # no address, so that it is nowhere allowed
+
+
 def _length(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    return int(text) if text and len(text) < 16 and text.isascii() and text.isdigit() else None
+
+
+def as_mark(text: str) -> str:
+    """Return a mark that a header can carry; any other text is none."""
+    return text if text.isascii() and text.isprintable() else ""
 
 
 def _mark(headers: urllib3.HTTPHeaderDict) -> str:
     tag = headers.get("ETag", "")
     # A weak tag does not promise the same bytes, so that nothing may be added to what came.
-    return tag if tag.startswith('"') else headers.get("Last-Modified", "")
+    return as_mark(tag if tag.startswith('"') else headers.get("Last-Modified", ""))

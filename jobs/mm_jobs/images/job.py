@@ -1,12 +1,11 @@
 """The mirror's Job: bring a batch's pictures into the bucket, note each in its sol's ledger, stop at the budget."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from mm_contracts.keys import image_key, image_ledger_key, thumbnail_key, work_key
+from mm_contracts.keys import image_key, thumbnail_key, work_key
 from mm_contracts.pictures import SIZES, THUMBNAIL_MEDIA, NoPicture, media_of, shrink
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.sols import format_sols
@@ -14,8 +13,9 @@ from mm_contracts.sols import format_sols
 from mm_jobs.common.ending import JobError, rfc3339
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
-from mm_jobs.images.choosing import Choice, Wanted, choose, photos_of
-from mm_jobs.images.fetching import Forbidden, Gone, Part, Pictures
+from mm_jobs.images.choosing import Choice, Wanted, choose, options_of, photos_of
+from mm_jobs.images.fetching import Forbidden, Gone, Part, Pictures, as_mark
+from mm_jobs.images.ledger import Ledger
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.spec import Batch
 
@@ -56,44 +56,6 @@ class _Reading:
         return None if found is None else found.body
 
 
-class Ledger:
-    """What is mirrored of one sol, by file: the picture's identity, camera, type, size, SHA-256, origin."""
-
-    def __init__(self, store: Store, rover: str, sol: int) -> None:
-        self._store, self._key = store, image_ledger_key(rover, sol)
-        self._head = {"rover": rover, "sol": sol}
-        self.entries = self._read()
-        self._new: dict[str, dict[str, Any]] = {}
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        found = self._store.get(self._key)
-        try:
-            entries = json.loads(found.body)["images"] if found else {}
-        except (ValueError, KeyError, TypeError):
-            return {}
-        return entries if isinstance(entries, dict) else {}
-
-    def has(self, file: str) -> bool:
-        """Whether nothing is to be done about a file: it is here, or its source has it no more."""
-        entry = self.entries.get(file)
-        return isinstance(entry, dict) and bool(entry.get("sha256") or entry.get("gone_at"))
-
-    def note(self, file: str, entry: dict[str, Any]) -> None:
-        """Write down what became of a file, with the next ``save``."""
-        self.entries[file] = self._new[file] = entry
-
-    def save(self) -> None:
-        """Write the ledger, where something is new. Raises JobError.
-
-        A video of the same sol may be made meanwhile, by a Job that notes what it brought: both notes are kept.
-        """
-        if self._new:
-            self.entries = self._read() | self._new
-            body = json.dumps(self._head | {"images": self.entries}, sort_keys=True).encode()
-            self._store.put(self._key, body, {}, "application/json")
-            self._new = {}
-
-
 def run(
     batch: Batch, source: str, pictures: Pictures, store: Store, log: Log
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -109,13 +71,9 @@ def run(
 class _Mirror:
     def __init__(self, batch: Batch, source: str, pictures: Pictures, store: Store, log: Log) -> None:
         self._batch, self._source, self._pictures, self._store, self._log = batch, source, pictures, store, log
-        options = batch.images
-        self._choice = Choice(
-            str(options.get("size") or "large"), tuple(options.get("cameras") or ()), bool(options.get("thumbnails"))
-        )
-        self._newest = int(options.get("newest") or 1)
-        self._most_bytes = int(options.get("max_bytes") or 0)
-        self._most_requests = int(options.get("max_requests") or 0)
+        options = options_of(batch)
+        self._choice = Choice(options.size, tuple(options.cameras), options.thumbnails)
+        self._newest, self._most_bytes, self._most_requests = options.newest, options.max_bytes, options.max_requests
         self.sols: list[int] = []
         self._ledgers: dict[int, Ledger] = {}
         self._brought = self._gone = self._kept = self._refused = 0
@@ -156,9 +114,9 @@ class _Mirror:
         return counts
 
     def _stopped(self) -> str:
-        if self._most_bytes and self._pictures.bytes >= self._most_bytes:
+        if self._pictures.bytes >= self._most_bytes:
             return f"the budget of {self._most_bytes} bytes is used up"
-        if self._most_requests and self._pictures.requests >= self._most_requests:
+        if self._pictures.requests >= self._most_requests:
             return f"the budget of {self._most_requests} requests is used up"
         limited = [one for one in self._failures if one.reason in (Reason.RATE_LIMITED, Reason.GATE_UNREACHABLE)]
         return str(limited[0]) if limited else ""
@@ -185,6 +143,7 @@ class _Mirror:
         try:
             body = self._pictures.fetch(one.address, part)
             media = media_of(body)
+            thumbnails = {size: shrink(body, longest) for size, longest in SIZES.items()}
         except Gone:
             self._gone += 1
             ledger.note(one.file, said | {"gone_at": now})
@@ -204,13 +163,8 @@ class _Mirror:
         metadata = {"sha256": digest, "source": self._source, "plan": self._batch.plan}
         metadata["trace-id"] = self._batch.trace_id
         self._store.put(image_key(self._batch.rover, one.sol, one.file), body, metadata, media)
-        for size, longest in SIZES.items():
-            self._store.put(
-                thumbnail_key(self._batch.rover, one.sol, one.image_id, size),
-                shrink(body, longest),
-                {},
-                THUMBNAIL_MEDIA,
-            )
+        for size, small in thumbnails.items():
+            self._store.put(thumbnail_key(self._batch.rover, one.sol, one.image_id, size), small, {}, THUMBNAIL_MEDIA)
         ledger.note(one.file, said | {"content_type": media, "size": len(body), "sha256": digest, "fetched_at": now})
         if self._batch.attempt > 1:
             self._store.delete(part_key)
@@ -218,7 +172,7 @@ class _Mirror:
 
     def _part(self, key: str) -> Part:
         found = self._store.get(key) if self._batch.attempt > 1 else None
-        return Part(found.body, found.metadata.get("mark", "")) if found else Part()
+        return Part(found.body, as_mark(found.metadata.get("mark", ""))) if found else Part()
 
     def _keep(self, key: str, part: Part) -> None:
         if part.mark and len(part.body) >= PART_WORTH_KEEPING:

@@ -1,7 +1,6 @@
 """A video of one camera over sols, from mirrored pictures, by FFmpeg's libraries (PyAV)."""
 
 import io
-import json
 import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,6 +13,8 @@ from mm_contracts.reasons import ExitCode, Reason
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
+from mm_jobs.images.choosing import options_of
+from mm_jobs.images.ledger import entries_of
 from mm_jobs.ingest.spec import Batch
 
 WIDTH, HEIGHT = 1280, 960
@@ -40,16 +41,10 @@ def frames_of(store: Store, rover: str, camera: str, sols: tuple[int, ...]) -> l
     found = []
     for sol in sols:
         stored = store.get(image_ledger_key(rover, sol))
-        try:
-            images = json.loads(stored.body)["images"] if stored else {}
-        except (ValueError, KeyError, TypeError):
-            images = {}
         found += [
             (sol, file)
-            for file, entry in images.items()
-            if isinstance(entry, dict)
-            and entry.get("sha256")
-            and str(entry.get("camera", "")).upper() == camera.upper()
+            for file, entry in entries_of(stored.body if stored else None).items()
+            if entry.get("sha256") and str(entry.get("camera", "")).upper() == camera.upper()
         ]
     return sorted(found, key=lambda one: (one[0], one[1]))
 
@@ -60,8 +55,8 @@ def make(batch: Batch, sols: tuple[int, ...], store: Store, log: Log) -> dict[st
     Raises:
         JobError: there are no pictures to make it of, or the store failed.
     """
-    camera = str(next(iter(batch.images.get("cameras") or [""])))
-    speed = int(batch.images.get("frames_per_second") or 10)
+    options = options_of(batch)
+    camera, speed = next(iter(options.cameras), ""), options.frames_per_second
     frames = frames_of(store, batch.rover, camera, sols)
     if len(frames) < 2:
         message = f"the mirror has {len(frames)} pictures of {camera} in these sols: a video wants two at least"
@@ -111,5 +106,5 @@ def _fitted(body: bytes) -> Any:
     try:
         with Image.open(io.BytesIO(body)) as opened:
             return ImageOps.pad(opened.convert("RGB"), (WIDTH, HEIGHT), color="black")
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from mm_contracts.keys import image_key, image_ledger_key, photos_key, thumbnail_key, video_key, work_key
 from mm_contracts.origins import Origins
+from mm_contracts.pictures import NoPicture, shrink
 from mm_contracts.reasons import ExitCode, Reason
 from mm_contracts.sources import Source, Sources
 from mm_jobs.common.ending import JobError
@@ -26,6 +28,8 @@ from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.gate import OpenGate
 from mm_jobs.ingest.spec import Batch
 from PIL import Image
+
+from tests.unit.jobs.test_ingest_fuzz import ANSWERS, SEED, _mutate, _paths
 
 
 def jpeg(seed: int, size: tuple[int, int] = (400, 300)) -> bytes:
@@ -44,6 +48,7 @@ class Host:
     breaks: dict[str, int] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     marked: bool = True
+    redirects: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
 
@@ -64,7 +69,11 @@ def host() -> Iterator[Host]:
             first = 0
             if status == 200 and wanted and self.headers.get("If-Range") == mark:
                 first, status = int(wanted.removeprefix("bytes=").rstrip("-")), 206
+            if self.path in made.redirects:
+                status, body, first = 302, b"", 0
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", made.redirects[self.path])
             if status == 206:
                 self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
             if made.marked:
@@ -328,3 +337,90 @@ def test_a_host_that_answers_badly_is_told_as_that(host: Host, log: Log) -> None
     with pytest.raises(SourceFailure, match="HTTP 503"):
         pictures(host, log).fetch(f"{host.url}/a.JPG", Part())
     assert len(host.asked) == 4
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://h:99999999999/", "javascript:1", "\x7f"])
+def test_a_redirect_to_nowhere_refuses_one_picture_and_no_other(host: Host, log: Log, location: str) -> None:
+    store = Store()
+    host.redirects = {"/a.JPG": location}
+    host.pictures = {"/b.JPG": jpeg(2)}
+    archive(store, EARLY, photo(host, 7, "a.JPG"), photo(host, 7, "b.JPG"))
+    counts, _ = job.run(batch("7"), "live", pictures(host, log), store, log)
+    assert (counts["photos"], counts["details"]["not_fetched"]) == (1, 1)
+
+
+def test_half_a_picture_that_its_host_calls_whole_is_tried_again_and_stops_no_other(host: Host, log: Log) -> None:
+    store = Store()
+    host.pictures = {"/a.JPG": jpeg(1)[:3000], "/b.JPG": jpeg(2)}
+    archive(store, EARLY, photo(host, 7, "a.JPG"), photo(host, 7, "b.JPG"))
+    with pytest.raises(JobError, match="1 pictures did not come; 1 did") as caught:
+        job.run(batch("7"), "live", pictures(host, log), store, log)
+    assert caught.value.reason is Reason.BAD_RESPONSE
+    assert (set(store.ledger(7)), image_key("Curiosity", 7, "a.JPG") in store.objects) == ({"b.JPG"}, False)
+
+
+def test_odd_bytes_are_a_picture_or_none() -> None:
+    bodies, chance = [], random.Random(f"{SEED}pictures")
+    for form in ("JPEG", "PNG", "GIF", "WEBP"):
+        made = io.BytesIO()
+        Image.effect_noise((40, 30), 30).save(made, form)
+        bodies.append(made.getvalue())
+    for number in range(max(ANSWERS // 200, 1)):
+        odd = bytearray(chance.choice(bodies))
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(min(len(odd), chance.choice((60, 400, 10**6))))
+            odd[at : at + chance.choice((0, 1, 4))] = chance.randbytes(chance.choice((0, 1, 4)))
+        try:
+            shrink(bytes(odd), 320)
+        except NoPicture:
+            pass
+        except Exception as error:
+            raise AssertionError(f"picture {number}") from error
+
+
+def test_an_odd_object_of_the_archive_names_fewer_pictures_and_fails_over_none(host: Host) -> None:
+    sound, held = Store(), Store()
+    archive(held, EARLY, photo(host, 7, "a.JPG", files={"large": f"{host.url}/b.JPG"}), photo(host, 8, "c.JPG"))
+    ((key, (body, _, _)),) = held.objects.items()
+    archive(sound, LATE, photo(host, 9, "d.JPG"))
+    document = json.loads(body)
+    paths, chance = _paths(document), random.Random(f"{SEED}archive")
+    for number in range(max(ANSWERS // 200, 1)):
+        mutated, what = _mutate(document, paths, chance)
+        store = Store()
+        store.objects = sound.objects | {key: (json.dumps(mutated).encode(), {}, "")}
+        try:
+            found = photos_of(store, "Curiosity", "live", (7, 8, 9), 1)
+            assert [one.file for one in choose({9: found[9]}, Choice("large", ()))] == ["d.JPG"]
+            choose(found, Choice("large", ("NAVCAM",)))
+        except Exception as error:
+            raise AssertionError(f"object {number}: {what}") from error
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"[]", b'{"images":[]}', b'{"images":{"a.JPG":7}}', b'{"images":null}', b"\xff"]
+)
+def test_a_ledger_that_is_none_is_begun_anew(host: Host, log: Log, body: bytes) -> None:
+    store = Store()
+    host.pictures = {"/a.JPG": jpeg(1), "/b.JPG": jpeg(2)}
+    archive(store, EARLY, photo(host, 7, "a.JPG"), photo(host, 7, "b.JPG"))
+    store.put(image_ledger_key("Curiosity", 7), body, {})
+    assert timelapse.frames_of(store, "Curiosity", "NAVCAM", (7,)) == []
+    job.run(batch("7"), "live", pictures(host, log), store, log)
+    assert set(store.ledger(7)) == {"a.JPG", "b.JPG"}
+
+
+@pytest.mark.parametrize("options", [{"newest": "soon"}, {"max_bytes": []}, {"cameras": 7}, {"frames_per_second": 0}])
+def test_options_that_cannot_be_used_are_told_by_name(host: Host, log: Log, options: dict[str, Any]) -> None:
+    with pytest.raises(JobError, match=next(iter(options))) as caught:
+        job.run(batch("7", **options), "live", pictures(host, log), Store(), log)
+    assert caught.value.code is ExitCode.BAD_ARGUMENTS
+
+
+def test_a_mark_that_no_header_can_carry_is_none(host: Host, log: Log) -> None:
+    host.pictures = {"/a.JPG": jpeg(1)}
+    store = Store()
+    archive(store, EARLY, photo(host, 7, "a.JPG"))
+    store.put(work_key("images", image_key("Curiosity", 7, "a.JPG")), b"half", {"mark": "a\r\nb"})
+    counts, _ = job.run(batch("7", 2), "live", pictures(host, log), store, log)
+    assert (counts["photos"], host.asked) == (1, [("/a.JPG", "")])
