@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -13,6 +13,7 @@ from mm_contracts.plan import ImageOptions
 from mm_contracts.reasons import DeadLetterReason
 from mm_contracts.rovers import canonical_rover
 from mm_contracts.sols import MAX_SOL
+from mm_contracts.topics import trace_id_or_none
 
 MAX_TASKS: Final = 20_000
 """Tasks in one schedule. All sols of all rovers are fewer, and one plan of them stays far below etcd's object limit."""
@@ -96,6 +97,13 @@ class ObjectEvent(Wire):
     created: bool
     object: ObjectRef
     trace_id: str | None = None
+
+
+class ObjectEvents(NamedTuple):
+    """The records of an S3 event: those that can be used, and a sentence on each of the others."""
+
+    events: tuple[ObjectEvent, ...]
+    rejected: tuple[str, ...]
 
 
 def _json(value: bytes | None) -> Any:
@@ -219,29 +227,41 @@ def schedule_message(
     ).encode()
 
 
-def parse_object_events(value: bytes | None) -> tuple[ObjectEvent, ...]:
+def parse_object_events(value: bytes | None) -> ObjectEvents:
     """Return the records of an S3 event. Keys are taken from ``Records[].s3`` and unescaped.
 
+    A record that cannot be used does not spoil the others. A trace id that is none is left out.
+
     Raises:
-        MessageError: NotJson or BadMessage.
+        MessageError: NotJson or BadMessage (no S3 event, or no record of it can be used).
     """
     body = _json(value)
     records = body.get("Records") if isinstance(body, dict) else None
     if not isinstance(records, list):
         raise MessageError(DeadLetterReason.BAD_MESSAGE, 'expected an S3 event with "Records": [...]')
-    return tuple(_object_event(record) for record in records)
+    events: list[ObjectEvent] = []
+    rejected: list[str] = []
+    for record in records:
+        try:
+            events.append(_object_event(record))
+        except MessageError as error:
+            rejected.append(str(error))
+    if rejected and not events:
+        raise MessageError(DeadLetterReason.BAD_MESSAGE, rejected[0])
+    return ObjectEvents(tuple(events), tuple(rejected))
 
 
 def _object_event(record: Any) -> ObjectEvent:
     try:
         s3 = record["s3"]
         thing = s3["object"]
-        metadata = {str(k).lower(): v for k, v in (thing.get("userMetadata") or {}).items()}
+        told = thing.get("userMetadata")
+        metadata = {str(k).lower(): v for k, v in told.items()} if isinstance(told, dict) else {}
         return ObjectEvent(
             bucket=s3["bucket"]["name"],
             created=str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"),
             object=ObjectRef(key=unquote_plus(thing["key"]), etag=str(thing.get("eTag") or "").strip('"')),
-            trace_id=metadata.get("x-amz-meta-trace-id"),
+            trace_id=trace_id_or_none(metadata.get("x-amz-meta-trace-id")),
         )
     except ValidationError as error:
         raise MessageError(DeadLetterReason.BAD_MESSAGE, f"a record of an S3 event: {_first_error(error)}") from None

@@ -30,6 +30,7 @@ AS_IT_CAME: Final[dict[str, str | int]] = {"message.max.bytes": 1_000_000_000, "
 for what is compressed; librdkafka's own limit holds for what is not, so it must not stand in the way. What came
 compressed is compressed as well as Kafka knows how, or it would not fit again."""
 
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
@@ -68,6 +69,12 @@ PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 def new_trace_id() -> str:
     """Return a new random trace id: 32 lower-case hexadecimal digits, never all zero."""
     return secrets.token_hex(16)
+
+
+def trace_id_or_none(value: object) -> str | None:
+    """Return a trace id that somebody gave: 32 lower-case hexadecimal digits, not all zero; None for anything else."""
+    usable = isinstance(value, str) and _TRACE_ID.fullmatch(value) and set(value) != {"0"}
+    return str(value) if usable else None
 
 
 def traceparent(trace_id: str) -> str:

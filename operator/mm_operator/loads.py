@@ -47,12 +47,14 @@ class Loads(JobLine):
         if message.mark in self._open:
             return  # It is read again after a lost connection, and is in hand already.
         try:
-            events = parse_object_events(message.value)
+            events, rejected = parse_object_events(message.value)
         except MessageError as error:
             await self._around.dead_letters.put(message, error.reason, str(error))
             metrics.MESSAGES.labels(topic, "rejected").inc()
             done(message.mark)
             return
+        for why in rejected:
+            log.warning("skipped a record of an event, its object is left to a sweep: %s", why)
         usable = [event for event in events if self._usable(event)]
         metrics.MESSAGES.labels(topic, "object" if usable else "skipped").inc()
         refs = {event.object: event.trace_id or message.trace_id or new_trace_id() for event in usable}

@@ -106,7 +106,7 @@ def test_sols_mean_nothing_for_manifests() -> None:
 
 
 def event(name: str = "s3:ObjectCreated:Put", key: str = "photos%2Fspirit%2Fa+b%26c.json", **more: Any) -> bytes:
-    thing = {"key": key, "eTag": '"abc"', "userMetadata": {"X-Amz-Meta-Trace-Id": "t" * 32}, **more}
+    thing = {"key": key, "eTag": '"abc"', "userMetadata": {"X-Amz-Meta-Trace-Id": "c" * 32}, **more}
     return encode(
         {
             "EventName": name,
@@ -117,13 +117,13 @@ def event(name: str = "s3:ObjectCreated:Put", key: str = "photos%2Fspirit%2Fa+b%
 
 
 def test_keys_of_object_events_are_unescaped() -> None:
-    (found,) = parse_object_events(event())
+    (found,) = parse_object_events(event()).events
     assert found.object.key == "photos/spirit/a b&c.json"
-    assert (found.object.etag, found.bucket, found.created, found.trace_id) == ("abc", "mars", True, "t" * 32)
+    assert (found.object.etag, found.bucket, found.created, found.trace_id) == ("abc", "mars", True, "c" * 32)
 
 
 def test_removals_are_told_from_creations() -> None:
-    (found,) = parse_object_events(event("s3:ObjectRemoved:Delete"))
+    (found,) = parse_object_events(event("s3:ObjectRemoved:Delete")).events
     assert not found.created
 
 
@@ -131,6 +131,24 @@ def test_removals_are_told_from_creations() -> None:
 def test_bad_object_events_are_refused(value: bytes) -> None:
     with pytest.raises(MessageError):
         parse_object_events(value)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [5, None, [], "", "c" * 31, "0" * 32, "C" * 32, "c" * 32 + "\n", "c\r\nx-other: 1", "\ud83c" * 32, {"a": 1}],
+)
+def test_a_trace_id_that_is_none_is_left_out_and_its_object_loaded(odd: Any) -> None:
+    for metadata in ({"X-Amz-Meta-Trace-Id": odd}, odd):
+        ((found,), rejected) = parse_object_events(event(userMetadata=metadata))
+        assert (found.object.etag, found.trace_id, rejected) == ("abc", None, ())
+
+
+@pytest.mark.parametrize("bad", [None, 5, {}, {"s3": {}}, {"eventName": "s3:ObjectCreated:Put", "s3": {"object": 5}}])
+def test_a_bad_record_of_an_event_does_not_spoil_the_others(bad: Any) -> None:
+    records = json.loads(event())["Records"]
+    events, (why,) = parse_object_events(encode({"Records": [*records, bad, *records]}))
+    assert [found.object.etag for found in events] == ["abc", "abc"]
+    assert " " in why
 
 
 def test_finished_loads_are_read() -> None:

@@ -121,3 +121,21 @@ def test_any_object_is_read_or_refused_with_a_reason() -> None:
 )
 def test_any_message_is_read_or_refused_with_a_reason(parse: Callable[[bytes], Any], message: dict[str, Any]) -> None:
     assert _found_wrong(lambda body: parse(body) and None, message) == []
+
+
+def test_no_record_of_an_event_is_lost_for_its_neighbour() -> None:
+    (record,) = EVENT["Records"]
+    wrong = []
+    for number in range(CASES):
+        rng = random.Random(number)
+        try:
+            body = json.dumps({"Records": [record, _mutated(record, rng), record]}).encode()
+        except ValueError:  # a number of more digits than Python writes
+            continue
+        events, rejected = parse_object_events(body)
+        if [found.object.key for found in (events[0], events[-1])] != [KEY] * 2 or len(events) + len(rejected) != 3:
+            wrong.append((number, str(events)))
+        wrong += [one for why in rejected for one in _unspeakable(number, why)]
+        if any(found.trace_id is not None and not found.trace_id.isalnum() for found in events):
+            wrong.append((number, "trace"))
+    assert wrong == []
