@@ -1,8 +1,8 @@
 """Finds SQL that Snowflake and the embedded warehouse would not answer alike.
 
-Run as `python -m mm_warehouse.lint dbt jobs cli`: reads .sql files (with or without Jinja) and the SQL texts in .py
-files. What is merely refused with a clear error is listed too: better at review than in a pod. Reasons and
-replacements in full: docs/warehouse-dialect.md.
+Run as `python -m mm_warehouse.lint dbt jobs cli dashboard operator`: reads .sql files (with or without Jinja) and the
+SQL texts in .py files. What is merely refused with a clear error is listed too: better at review than in a pod.
+Reasons and replacements in full: docs/warehouse-dialect.md.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ RULES = (
           "the operator schedules, dbt increments."),
     _rule(
         "HARD CAST",
-        r"(?:(?<!\$)[\w\]})]:\w+(?:[.:]\w+|\[[^\]]*\])*|\bvalue(?:\[[^\]]*\])*)\s*::\s*(?!varchar|string|text|variant)\w+"
+        r"(?:(?<!\$)[\w\]})]:\w+(?:[.:]\w+|\[[^\]]*\])*|\bvalue|\w(?:\[[^\]]*\])+)\s*::\s*(?!varchar|string|text|variant)\w+"
+        r"|(?<!\w)cast\s*\((?!\s*null\b|[^()]*\sas\s+(?:varchar|string|text|variant)\b)"
+        r"|(?<!\w)parse_json\s*\((?!\s*\?)"
         r"|(?<!\w)to_(?:number|decimal|numeric|date|timestamp\w*|time|double|boolean)\s*\(",
         "what comes from outside may be anything: TRY_CAST(v::varchar AS ..), TRY_TO_.., or a macro of readers.sql.",
     ),

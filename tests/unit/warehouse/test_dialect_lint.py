@@ -47,7 +47,8 @@ ALLOWED = """
 {# {{ swap with }} #}
 select md5(a), sha2(a, 256), f.value:geometry.type::string, f.index, t.sequence, typeof(v), $1:path::int,
     $1:doc.path::int,
-    try_cast(v:a::varchar as integer), try_to_number(v:a::varchar), count(*)::integer, v:a::varchar,
+    try_cast(v:a::varchar as integer), try_to_number(v:a::varchar), try_cast(a as integer), cast(null as integer),
+    cast(v:a as varchar), v[0]::varchar, try_parse_json(x), parse_json(?), count(*)::integer, v:a::varchar,
     dateadd(second, 2, ts), dateadd('day', -1, d), try_to_date(x, 'YYYY-MM-DD'), at, match_by_column_name,
     metadata$filename, metadata$file_content_key, url,
     ts::timestamp_ntz,    current_timestamp()::timestamp_ntz, column1, as_of, hashed, x.hash
@@ -71,6 +72,8 @@ def test_rule_finds_its_construct(name: str) -> None:
     [
         "select v:a::integer", "select f.value::date", "select {{ entry }}:received_photos::integer",
         "select f.value[0]::double", "select to_number(x)", "select to_timestamp_ntz(x)", "select v:a :: boolean",
+        "select cast(v:a as integer)", "select CAST ( f.value as date)", "select cast({{ entry }}:sol as integer)",
+        "select v[0]::integer", "select v[0]['a']::date", "select parse_json(x)", "select cast(nullable as integer)",
     ],
 )  # fmt: skip
 def test_a_cast_of_what_comes_from_outside_is_found_in_every_spelling(text: str) -> None:
@@ -90,7 +93,7 @@ def test_python_files_are_searched_for_sql_only() -> None:
     assert [f.line for f in check_python(source, Path("x.py"))] == [2, 3]
 
 
-@pytest.mark.parametrize("folder", ["dbt", "jobs", "cli"])
+@pytest.mark.parametrize("folder", ["dbt", "jobs", "cli", "dashboard", "operator"])
 def test_the_products_sql_keeps_to_the_common_dialect(folder: str) -> None:
     assert [str(finding) for finding in check_paths([ROOT / folder])] == []
 
