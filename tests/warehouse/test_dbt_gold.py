@@ -90,6 +90,13 @@ def test_frames_have_versions_tiles_and_two_eyes(dbt: Dbt) -> None:
     assert pairs > 400
 
 
+def test_utc_date_is_that_of_the_clock_and_not_of_the_sol(dbt: Dbt) -> None:
+    rows = dbt.rows("select UTC, UTC_DATE, EARTH_DATE from GOLD.PHOTOS where UTC is not null")
+    assert all(utc.date() == utc_date for utc, utc_date, _ in rows)
+    assert any(utc_date != earth_date for _, utc_date, earth_date in rows), "a sol lies in two days of Earth"
+    assert dbt.rows("select count(UTC_DATE) from GOLD.PHOTOS where UTC is null") == [(0,)]
+
+
 def test_addresses_of_other_sizes_follow_each_site(dbt: Dbt) -> None:
     rows = dbt.rows(
         "select ROVER_NAME, IMG_SRC, THUMBNAIL_SRC, SMALL_SRC, FULL_SRC from GOLD.PHOTOS"
