@@ -83,6 +83,12 @@ def test_frames_have_versions_tiles_and_two_eyes(dbt: Dbt) -> None:
         "select count_if(not IS_LATEST_VERSION), count(distinct iff(VERSIONS > 1, FRAME_KEY, null)) from GOLD.PHOTOS"
     )
     assert older == newer == 30, "the simulator repeats three frames of a hundred in a second version"
+    lists = dbt.rows("select VERSIONS, VERSION_LIST, count(*) from GOLD.PHOTOS where VERSIONS > 1 group by 1, 2")
+    assert lists == [(2, "J01, J02", 60)], "each of the two names both"
+    ((single,),) = dbt.rows(
+        "select count_if(VERSION_LIST is distinct from PRODUCT_VERSION) from GOLD.PHOTOS where VERSIONS = 1"
+    )
+    assert single == 0
     ((pairs,),) = dbt.rows(
         "select count(*) from (select PAIR_KEY from GOLD.PHOTOS where PAIR_KEY is not null and IS_COUNTED"
         " group by PAIR_KEY having count(distinct EYE) = 2)"

@@ -125,6 +125,7 @@ select
     travelled.product_type,
     travelled.product_version,
     travelled.versions,
+    travelled.version_list,
     travelled.is_latest_version,
     travelled.is_listed,
     travelled.is_thumbnail,

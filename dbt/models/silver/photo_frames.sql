@@ -128,6 +128,13 @@ compared as (
         count(*) over (
             partition by rover_name, sol, coalesce(frame_key, image_id), filter, product_kind, tile, downsampling, is_thumbnail
         )::integer as versions,
+        nullif(
+            listagg(distinct product_version, ', ') within group (order by product_version) over (
+                partition by
+                    rover_name, sol, coalesce(frame_key, image_id), filter, product_kind, tile, downsampling, is_thumbnail
+            ),
+            ''
+        ) as version_list,
         coalesce(
             downsampling > min(iff(is_listed and not is_thumbnail, downsampling, null)) over (
                 partition by rover_name, sol, coalesce(frame_key, image_id), product_kind
@@ -207,6 +214,7 @@ final as (
         product_type,
         product_version,
         versions,
+        version_list,
         downsampling,
         tile,
         eye,
@@ -246,8 +254,8 @@ select
     {%- for column in [
         'rover_id', 'source', 'photo_id', 'sol', 'earth_date', 'camera_key', 'camera_name', 'camera_full_name', 'img_src', 'file_name',
         'is_listed', 'is_thumbnail', 'is_range_map', 'is_latest_version', 'is_downsampled_twin', 'is_counted', 'frame_key', 'pair_key',
-        'sequence_id', 'product_type', 'product_version', 'versions', 'downsampling', 'tile', 'eye', 'filter', 'sclk', 'sclk_ms',
-        'site', 'drive', 'utc', 'utc_date', 'taken_from', 'taken_to', 'sort_key', 'lmst', 'ltst', 'mission_time', 'solar_longitude',
+        'sequence_id', 'product_type', 'product_version', 'versions', 'version_list', 'downsampling', 'tile', 'eye', 'filter', 'sclk',
+        'sclk_ms', 'site', 'drive', 'utc', 'utc_date', 'taken_from', 'taken_to', 'sort_key', 'lmst', 'ltst', 'mission_time', 'solar_longitude',
         'mars_year', 'season',
     ] %}
     former.{{ column }},
