@@ -153,6 +153,40 @@ def test_every_model_says_its_grain_first_and_describes_every_column() -> None:
         assert tested or name.startswith("stg_"), name
 
 
+def test_every_stored_table_of_silver_declares_its_key(dbt: Dbt) -> None:
+    """Views cannot have one. Of three tables an object tells a part of the key itself: a key takes no null, and an
+    object that lacked that part would end the loop.
+    """
+    manifest = json.loads((dbt.target / "manifest.json").read_text())
+    stored = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["fqn"][1] == "silver" and node["config"]["materialized"] != "view"
+    ]
+    keys = {
+        node["name"]: constraint["columns"]
+        for node in stored
+        for constraint in node["constraints"]
+        if constraint["type"] == "primary_key"
+    }
+    without = {"sol_outcomes", "photo_sightings", "source_sol_cameras"}
+    assert {node["name"] for node in stored} - set(keys) == without
+    for node in stored:
+        told = node["config"].get("unique_key")
+        if told and node["name"] in keys:
+            assert keys[node["name"]] == told, node["name"]
+
+
+def test_descriptions_of_tables_and_columns_are_in_the_warehouse(dbt: Dbt) -> None:
+    where = "where TABLE_SCHEMA in ('SILVER', 'GOLD')"
+    tables = dbt.rows(f"select TABLE_NAME, COMMENT from INFORMATION_SCHEMA.TABLES {where}")
+    assert {name.lower() for name, _ in tables} == set(dict(described()))
+    assert [name for name, text in tables if not (text or "").startswith("One row per ")] == []
+    columns = dbt.rows(f"select TABLE_NAME, COLUMN_NAME, COMMENT from INFORMATION_SCHEMA.COLUMNS {where}")
+    assert len(columns) > 500
+    assert [(table, column) for table, column, text in columns if not text] == []
+
+
 @shared
 def test_captured_photos_arrive_field_by_field(dbt: Dbt) -> None:
     """Real answers of the API, under a source of their own: everything they say is in fact_photos unchanged."""
