@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from mm_jobs.common import warehouse as client
 from mm_jobs.common.ending import JobError
 from mm_jobs.common.log import Log
 from mm_jobs.common.s3 import Stored
+from mm_jobs.load.retaking import retake
 
 from tests.warehouse.loads import MemoryBucket, Topic, bronze, empty_bronze, key_of, load, photos_document
 from tests.warehouse.server import Warehouse
@@ -213,3 +215,33 @@ def test_fields_that_not_every_reader_takes_are_mended_and_told(bucket: MemoryBu
     assert "photos.0.title has half a character" in message
     assert "photos.0.width is NaN" in message
     assert load(bucket, topic, log)["details"]["loaded"] == 0
+
+
+class Writable(MemoryBucket):
+    """A bucket that Jobs write into."""
+
+    def put(self, key: str, document: Any, metadata: dict[str, str] | None = None) -> Any:  # noqa: ARG002
+        return super().put(key, document)
+
+    def replace(self, key: str, body: bytes, former: Stored) -> bool:
+        assert self.objects[key] == former
+        self.put(key, body)
+        return True
+
+
+def test_a_photo_that_was_set_aside_is_in_bronze_once_it_can_be_read(topic: Topic, log: Log) -> None:
+    bucket, document = Writable(), photos_document("Curiosity", 1, 2)
+    lost = document["photos"].pop(1)
+    said = {"what": "photo", "reason": "NoIdentity", "message": "what is it?", "raw": lost}
+    attempt = {"attempt": 1, "reason": "PhotoCountMismatch", "message": "", "promised_cameras": ["FHAZ"]}
+    attempt |= {"received_cameras": ["FHAZ"], "requested_at": "2026-01-02T03:04:05Z", "earlier": []}
+    document["sols"][0] |= attempt | {"status": "mismatch", "received_photos": 2, "set_aside": [said]}
+    document |= {"photo_count": 5, "source_kind": "nasa-v1"}
+    objects = [bucket.put(key_of("Curiosity", 1, 2), document), *_put(bucket, 3)]
+    load(bucket, topic, log, *objects)
+    with client.Warehouse(query_tag="test") as warehouse:
+        assert retake(warehouse, bucket, log, datetime.now(UTC)) == 0  # its batch may still be writing it
+        assert retake(warehouse, bucket, log, datetime.now(UTC) + timedelta(days=2)) == 1
+    assert load(bucket, topic, log)["details"]["loaded"] == 1
+    rows = bronze("RAW_PHOTO_RESPONSE", "PHOTO_COUNT, array_size(PHOTOS), SOLS[0]:status::varchar")
+    assert rows == [(3, 3, "complete"), (6, 6, "complete")]

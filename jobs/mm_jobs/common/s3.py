@@ -81,6 +81,30 @@ class Bucket:
                 raise
         return True
 
+    def replace(self, key: str, body: bytes, former: Stored) -> bool:
+        """Write an object whose content is still ``former``, with its metadata; return whether it was. Raises JobError.
+
+        A store that knows no If-Match writes whatever the content is.
+        """
+        from botocore.exceptions import ClientError
+
+        with self._errors(f"write {key}"):
+            try:
+                self._s3().put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/json",
+                    Metadata=former.metadata,
+                    IfMatch=f'"{former.etag}"',
+                )
+            except ClientError as error:
+                gone = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
+                if error.response.get("Error", {}).get("Code") in gone:
+                    return False
+                raise
+        return True
+
     def delete(self, key: str) -> None:
         """Remove an object, if it is there. Raises JobError."""
         with self._errors(f"remove {key}"):

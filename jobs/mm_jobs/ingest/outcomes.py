@@ -59,17 +59,47 @@ def received(asked: Asked, promise: Promise | None, pulled: Pulled) -> SolOutcom
         who = "the source counts"
         promise = Promise(len(photos) if pulled.expected is None else pulled.expected, None)
     cameras = camera_names(photos)
-    reason, message = None, ""
-    if len(photos) != promise.photos:
-        reason = Reason.PHOTO_COUNT_MISMATCH
-        message = f"{who} {promise.photos} photos, {len(photos)} came in {pulled.pages} pages"
-    elif promise.cameras is not None and cameras != promise.cameras:
-        reason = Reason.CAMERA_MISMATCH
-        message = f"the manifest promises cameras {', '.join(promise.cameras)}; {', '.join(cameras)} came"
-    if asides:
-        message = f"{message}{'; ' if message else ''}{len(asides)} set aside: {asides[0]['message']}"
+    reason, message = _compared(promise, len(photos), cameras, who, f"came in {pulled.pages} pages")
+    message = "; ".join(part for part in (message, _told(asides)) if part)
     status: SolStatus = "mismatch" if reason else "complete"
     return _outcome(asked, status, reason, message, promise, len(photos), cameras, asides)
+
+
+def taken_in(former: SolOutcome, photos: Sequence[Mapping[str, Any]], asides: Sequence[SetAside]) -> SolOutcome:
+    """Return the outcome of a sol after some of what was set aside could be used: of the same attempt and answer.
+
+    Args:
+        former: the outcome before.
+        photos: all that the sol has now.
+        asides: what still cannot be used.
+    """
+    cameras, reason, message = camera_names(photos), None, ""
+    if former["promised_photos"] is not None:
+        promise = Promise(former["promised_photos"], former["promised_cameras"])
+        reason, message = _compared(promise, len(photos), cameras, "there should be", "came")
+    said = "; ".join(part for part in (message, _told(asides)) if part)
+    return {
+        **former,
+        "status": "mismatch" if reason else "complete",
+        "reason": reason.value if reason else None,
+        "message": said[:500],
+        "received_photos": len(photos),
+        "received_cameras": cameras,
+        "set_aside": list(asides),
+    }
+
+
+def _compared(promise: Promise, photos: int, cameras: list[str], who: str, came: str) -> tuple[Reason | None, str]:
+    if photos != promise.photos:
+        return Reason.PHOTO_COUNT_MISMATCH, f"{who} {promise.photos} photos, {photos} {came}"
+    if promise.cameras is not None and cameras != promise.cameras:
+        promised, found = ", ".join(promise.cameras), ", ".join(cameras)
+        return Reason.CAMERA_MISMATCH, f"the manifest promises cameras {promised}; {found} came"
+    return None, ""
+
+
+def _told(asides: Sequence[SetAside]) -> str:
+    return f"{len(asides)} set aside: {asides[0]['message']}" if asides else ""
 
 
 def not_promised(asked: Asked, max_sol: int | None) -> SolOutcome:

@@ -117,7 +117,7 @@ def _take(source: Paged, rover: str, sol: int, pulled: Pulled, page: Page) -> in
             if photo is None:
                 pulled.unwanted.add(_fingerprint(item))
             else:
-                pulled.photos.setdefault(_identity(photo), photo)
+                pulled.photos.setdefault(identity(photo), photo)
     if page.total is not None and (page.items or pulled.total is None):
         pulled.total = page.total  # beyond the last page some say that there are none at all
     pulled.page += 1
@@ -129,8 +129,8 @@ def _fingerprint(item: Any) -> str:
     return hashlib.blake2b(clean.dumps(item), digest_size=12).hexdigest()
 
 
-def _identity(photo: PhotoDict) -> str:
-    # A source's own number is what it counts by; where it has none, the picture is.
+def identity(photo: PhotoDict) -> str:
+    """Return what photos of one source are told apart by: its own number, which it counts by, else the picture."""
     return f"n{photo['id']}" if photo.get("id") is not None else f"i{photo.get('image_id') or photo.get('img_src')}"
 
 

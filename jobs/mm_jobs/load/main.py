@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from mm_contracts import connections
@@ -19,6 +20,7 @@ from mm_jobs.common.warehouse import Warehouse
 from mm_jobs.load import history
 from mm_jobs.load.announcing import KafkaAnnouncer
 from mm_jobs.load.job import Load
+from mm_jobs.load.retaking import retake
 from mm_jobs.load.staging.base import Staging
 from mm_jobs.load.staging.external import ExternalStaging
 from mm_jobs.load.staging.internal import InternalStaging
@@ -63,6 +65,8 @@ def _run(log: Log, *, sweep: bool) -> dict[str, Any]:
     try:
         with Warehouse(query_tag=f"martian-moments load {spec.load_id}") as warehouse:
             kept = history.keep(warehouse, log)
+            if spec.sweep:
+                retake(warehouse, bucket, log, datetime.now(UTC))
             with ending.counting(history=kept):
                 return Load(spec, warehouse, bucket, staging, announcer, log).run() | {"history": kept}
     except JobError as error:
