@@ -7,6 +7,7 @@ promises what is counted, and says how far that is.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from mm_contracts.keys import work_key
@@ -14,10 +15,12 @@ from mm_contracts.photos import LANDING_DATES, LAUNCH_DATES, earth_date
 from mm_contracts.sols import MAX_SOL
 
 from mm_jobs.common.log import Log
-from mm_jobs.ingest import clean, fields
+from mm_jobs.ingest import clean, fields, outcomes, parts
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.manifests import bad, read_manifest
-from mm_jobs.ingest.model import Manifest
+from mm_jobs.ingest.model import Manifest, PhotoDict
+from mm_jobs.ingest.paging import Interrupted
+from mm_jobs.ingest.parts import Part
 from mm_jobs.ingest.shelf import Shelf
 from mm_jobs.ingest.sources.base import PhotoSource
 
@@ -55,15 +58,18 @@ def derive(
         clock: monotonic seconds.
 
     Raises:
-        SourceFailure: not even the newest sol could be had.
+        SourceFailure: not even the newest sol could be had. Pages of it that came are kept for the next run.
     """
     key = work_key("counts", name, f"{rover.lower()}.json")
-    counts = _kept(store, key)
+    pages_key = parts.parts_key(f"counts/{name}/{rover.lower()}.json")
+    counts, pages = _kept(store, key), _kept_pages(store, pages_key, name)
+    had = bool(pages)
     newest = source.newest(rover)
     if newest > MAX_SOL:
         raise bad(f"the source says that its newest sol is {newest}")
     wanted = [sol for sol in range(newest, -1, -1) if sol > newest - NEWEST or sol not in counts]
     begun, counted, stopped = clock(), 0, ""
+    lost: SourceFailure | None = None
     for sol in wanted:
         if clock() - begun > longest:
             stopped = "Time"
@@ -72,13 +78,17 @@ def derive(
         if stopped:
             break
         try:
-            counts[sol] = source.count(rover, sol)
+            counts[sol] = _count(source, rover, sol, pages)
         except SourceFailure as failure:
-            if counted == 0:
-                raise
-            stopped = failure.reason.value
+            lost, stopped = failure, failure.reason.value
             break
         counted += 1
+    if pages:
+        store.put(pages_key, clean.dumps(parts.written(pages, name)), {})
+    elif had:
+        store.delete(pages_key)
+    if lost is not None and counted == 0:
+        raise lost
     store.put(key, clean.dumps({str(sol): count for sol, count in sorted(counts.items())}), {})
     missing = sum(sol not in counts for sol in range(newest + 1))
     log.info("manifest.derived", rover=rover, counted=counted, uncounted=missing, newest=newest, stopped=stopped)
@@ -100,6 +110,28 @@ def derive(
         "photos": listed,
     }
     return read_manifest(body, rover)
+
+
+def _count(source: PhotoSource, rover: str, sol: int, pages: dict[int, Part]) -> int:
+    """Return a sol's photos, going on after the pages that are kept of it; where it fails, keep those that came."""
+    part = pages.pop(sol, None)
+    try:
+        return source.count(rover, sol, part.pulled if part else None)
+    except Interrupted as interrupted:
+        came = interrupted.so_far
+        if came.pages:
+            # Which photos came is all that a count needs to know of them.
+            known: dict[str, PhotoDict] = {identity: {"sol": sol} for identity in came.photos}
+            pages[sol] = Part(replace(came, photos=known), None)
+        raise outcomes.unfinished(interrupted.failure, None, came) from None
+
+
+def _kept_pages(store: Shelf, key: str, name: str) -> dict[int, Part]:
+    stored = store.get(key)
+    try:
+        return parts.read(clean.parse(stored.body), name) if stored else {}
+    except ValueError:
+        return {}
 
 
 def _kept(store: Shelf, key: str) -> dict[int, int]:

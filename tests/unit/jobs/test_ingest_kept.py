@@ -57,7 +57,7 @@ class Source:
     def newest(self, rover: str) -> int:  # noqa: ARG002
         return 3
 
-    def count(self, rover: str, sol: int) -> int:  # noqa: ARG002
+    def count(self, rover: str, sol: int, so_far: Any = None) -> int:  # noqa: ARG002
         return 6
 
 

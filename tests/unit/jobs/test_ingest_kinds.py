@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 from mm_contracts.photos import Photo, image_id
+from mm_contracts.reasons import Reason
 from mm_contracts.source_kinds import KINDS
 from mm_jobs.common.log import Log
 from mm_jobs.ingest.derived import derive
@@ -267,6 +268,57 @@ def test_counting_leaves_most_of_the_hours_requests_to_photos(source: ScriptedSo
     client = client_of(settings, log)
     derive(source_of(settings, client), "s", "Perseverance", shelf, log, per_hour=8, spent=lambda: client.requests)
     assert client.requests == 1 + 10, "what grows is counted all the same"
+
+
+class Limited:
+    """A client of msl-raw whose source answers so many requests an hour; it notes the pages of each sol."""
+
+    requests = 0
+
+    def __init__(self, sols: dict[int, int], an_hour: int) -> None:
+        self._sols, self._left, self.pages = sols, an_hour, list[tuple[int, int]]()
+
+    def get(self, url: str, root: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._left == 0:
+            raise SourceFailure(Reason.RATE_LIMITED, "the source is closed", retry_after=1800)
+        self._left -= 1
+        if root == "latest_data":
+            assert url.endswith("/latest/")
+            return {root: {"latest_sol": max(self._sols)}}
+        assert query is not None
+        sol, page, size = int(query["condition_2"].partition(":")[0]), query["page"], query["per_page"]
+        self.pages.append((sol, page))
+        numbers = range(page * size, min((page + 1) * size, self._sols[sol]))
+        return shapes.msl_page([shapes.msl_item(number, sol) for number in numbers], self._sols[sol])
+
+
+def test_a_newest_sol_of_more_pages_than_an_hour_allows_is_counted_hour_by_hour(log: Log) -> None:
+    settings, shelf = settings_of("msl-raw", "http://x", page_size=20), Shelf()
+    sols, asked = {0: 30, 1: 130, 2: 210}, list[tuple[int, int]]()
+
+    def hour() -> Any:
+        client = Limited(sols, 5)
+        try:
+            return derive(source_of(settings, client), "s", "Curiosity", shelf, log)  # type: ignore[arg-type]
+        finally:
+            asked.extend(client.pages)
+
+    for pages in (4, 8):
+        with pytest.raises(SourceFailure, match=f"{pages * 20} of 210 photos came in {pages} pages") as caught:
+            hour()
+        assert caught.value.retry_after == 1800
+    manifest = hour()  # the newest sol, and the first page of the one before it
+    assert {sol: promise.photos for sol, promise in manifest.promises.items()} == {2: 210}
+    assert asked == [(2, page) for page in range(11)] + [(1, 0)]
+    assert len(shelf.objects["work/parts/counts/s/curiosity.json"]) < 2000
+    sols[2] = 10  # so that the hour suffices for the rest
+    manifest = hour()
+    assert (2, 0) in asked[12:]
+    assert (1, 0) not in asked[12:]
+    sols[1] = 130
+    while manifest.body["uncounted_sols"]:
+        manifest = hour()
+    assert {sol: promise.photos for sol, promise in manifest.promises.items()} == {0: 30, 1: 130, 2: 10}
 
 
 def test_without_a_newest_sol_there_is_no_manifest(source: ScriptedSource, log: Log) -> None:

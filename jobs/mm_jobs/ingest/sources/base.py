@@ -8,6 +8,7 @@ from mm_contracts.source_kinds import KINDS
 from mm_jobs.ingest import fields
 from mm_jobs.ingest.http import SourceClient
 from mm_jobs.ingest.model import Manifest, Page, PhotoDict, Unusable
+from mm_jobs.ingest.paging import Pulled
 from mm_jobs.ingest.spec import SourceSettings
 
 
@@ -33,8 +34,15 @@ class PhotoSource(Protocol):
     def newest(self, rover: str) -> int:
         """Return the newest sol with photos, or raise SourceFailure."""
 
-    def count(self, rover: str, sol: int) -> int:
-        """Return how many photos a sol has, without fetching them, or raise SourceFailure."""
+    def count(self, rover: str, sol: int, so_far: Pulled | None = None) -> int:
+        """Return how many photos a sol has, without fetching them where that can be.
+
+        A source that has to look at the photos goes on after the pages that came before.
+
+        Raises:
+            SourceFailure: it cannot be had.
+            Interrupted: it cannot be had, and pages of it came.
+        """
 
 
 class Asking:
@@ -59,7 +67,7 @@ class Listing(Asking):
         """Return the newest sol. Raises SourceFailure."""
         return max(self.manifest(rover).promises, default=0)
 
-    def count(self, rover: str, sol: int) -> int:
+    def count(self, rover: str, sol: int, so_far: Pulled | None = None) -> int:  # noqa: ARG002 (nothing is paged)
         """Return a sol's photos. Raises SourceFailure."""
         promise = self.manifest(rover).promises.get(sol)
         return promise.photos if promise else 0

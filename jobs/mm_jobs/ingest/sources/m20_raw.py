@@ -12,6 +12,7 @@ from mm_contracts.source_kinds import KINDS
 from mm_jobs.ingest import fields
 from mm_jobs.ingest.manifests import bad
 from mm_jobs.ingest.model import Page, PhotoDict, Unusable
+from mm_jobs.ingest.paging import Pulled
 from mm_jobs.ingest.sources.base import Feed, check_object, check_sol, photo_of, urls, wanted
 from mm_jobs.ingest.spec import SourceSettings
 
@@ -34,7 +35,7 @@ class M20Raw(Feed):
             raise bad("the feed does not say which sol is its newest")
         return sol
 
-    def count(self, rover: str, sol: int) -> int:
+    def count(self, rover: str, sol: int, so_far: Pulled | None = None) -> int:  # noqa: ARG002 (one request tells)
         """Return how many photos a sol has, or raise SourceFailure."""
         page = read_page(self._ask("images", sol=sol, page=0, num=1, order="sol desc"))
         try:

@@ -11,7 +11,7 @@ from mm_contracts.source_kinds import KINDS
 from mm_jobs.ingest import fields
 from mm_jobs.ingest.manifests import bad
 from mm_jobs.ingest.model import Page, PhotoDict, Unusable
-from mm_jobs.ingest.paging import Interrupted, begin, pull
+from mm_jobs.ingest.paging import Pulled, begin, pull
 from mm_jobs.ingest.sources.base import Feed, check_object, check_sol, photo_of, urls, wanted
 from mm_jobs.ingest.spec import SourceSettings
 
@@ -48,12 +48,9 @@ class MslRaw(Feed):
             raise bad("the source does not say which sol is its newest")
         return sol
 
-    def count(self, rover: str, sol: int) -> int:
-        """Return how many photos a sol has, or raise SourceFailure."""
-        try:
-            return len(pull(self, rover, sol, None, begin(self)).photos)
-        except Interrupted as interrupted:
-            raise interrupted.failure from None
+    def count(self, rover: str, sol: int, so_far: Pulled | None = None) -> int:
+        """Return how many photos a sol has, or raise Interrupted."""
+        return len(pull(self, rover, sol, None, so_far or begin(self)).photos)
 
 
 def read_page(answer: dict[str, Any]) -> Page:
