@@ -112,10 +112,10 @@ class SetAside(TypedDict):
     """
 
     what: str
-    """The grain: ``photo``, ``sol``, ``feature``."""
+    """The grain: ``photo``, ``sol``, ``feature``; or ``field``, of one that came and in which the field is null."""
     reason: str
     """A word that does not change: ``NotAnObject``, ``NoIdentity``, ``OtherSol``, ``NoSol``, ``NoCount``,
-    ``NoGeometry``, ``ListedTwice``, ``TooDeep``."""
+    ``NoGeometry``, ``ListedTwice``, ``TooDeep``, ``BadField``."""
     message: str
     raw: Any
     """The item as served; null where it is larger than 8 KiB, which ``message`` then says."""

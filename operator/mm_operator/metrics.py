@@ -167,8 +167,8 @@ SOURCE_NEWEST: Final = Gauge(
 )
 SET_ASIDE: Final = Counter(
     "mars_set_aside",
-    "Things that could not be used and were set aside by Jobs seen to end, by grain: photo, sol and feature of an "
-    "answer, object of the bucket. silver.set_aside says which, and why.",
+    "Things that could not be used and were set aside by Jobs seen to end, by grain: photo, sol, feature and field of "
+    "an answer, object of the bucket. silver.set_aside says which, and why.",
     ["grain"],
     registry=REGISTRY,
 )

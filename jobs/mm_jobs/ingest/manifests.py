@@ -4,7 +4,8 @@ A sol can be listed twice: one real source groups its photos by sol and date, an
 different dates add up; of entries with one date the largest count holds.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from mm_contracts.photos import LANDING_DATES, LAUNCH_DATES
 from mm_contracts.reasons import Reason
@@ -12,7 +13,16 @@ from mm_contracts.sols import MAX_SOL
 
 from mm_jobs.ingest import fields
 from mm_jobs.ingest.failures import SourceFailure
-from mm_jobs.ingest.model import Manifest, Promise, Unusable, aside
+from mm_jobs.ingest.model import Manifest, Promise, Unusable, aside, lost_field
+
+_HEAD: Final[dict[str, Callable[[Any], object]]] = {
+    "landing_date": fields.day,
+    "launch_date": fields.day,
+    "max_date": fields.day,
+    "max_sol": fields.whole,
+    "total_photos": fields.whole,
+}
+"""The manifest's own fields, and what reads each."""
 
 
 def read_manifest(value: Any, rover: str) -> Manifest:
@@ -41,6 +51,12 @@ def read_manifest(value: Any, rover: str) -> Manifest:
                 manifest.unusable[sol] = str(problem)
         else:
             by_sol.setdefault(entry["sol"], []).append(entry)
+            whose = f"sol {entry['sol']} in the manifest"
+            manifest.set_aside += [
+                lost_field(name, raw[name], whose)
+                for name in ("earth_date", "cameras")
+                if raw.get(name) not in (None, "") and entry[name] is None
+            ]
     listed = []
     for sol, entries in sorted(by_sol.items()):
         entry = entries[0] if len(entries) == 1 else _merged(entries)
@@ -50,6 +66,11 @@ def read_manifest(value: Any, rover: str) -> Manifest:
         manifest.promises[sol] = Promise(entry["total_photos"], entry["cameras"])
         manifest.unusable.pop(sol, None)
         listed.append(entry)
+    manifest.set_aside += [
+        lost_field(name, value[name], "the manifest")
+        for name, read in _HEAD.items()
+        if value.get(name) not in (None, "") and read(value[name]) is None
+    ]
     manifest.body = {**value, **_head(value, rover, manifest.max_sol), "photos": listed}
     return manifest
 

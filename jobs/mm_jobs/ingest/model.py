@@ -32,6 +32,14 @@ def aside(what: str, problem: Unusable, raw: Any) -> SetAside:
     return SetAside(what=what, reason=problem.reason, message=message, raw=raw)
 
 
+def lost_field(name: str, value: Any, whose: str) -> SetAside:
+    """Return the record of a field's value that could not be used, and is null in what came."""
+    said = "" if isinstance(value, dict | list) else f" {str(value)[:60]!r}"
+    return aside(
+        "field", Unusable("BadField", f"{name} of {whose} cannot be used:{said or ' it is of another type'}"), value
+    )
+
+
 class Promise(NamedTuple):
     """What a manifest promises for one sol."""
 

@@ -51,7 +51,7 @@ def received(asked: Asked, promise: Promise | None, pulled: Pulled) -> SolOutcom
 
     Without a promise, from a source that has no manifest, the source's own total is one.
     """
-    photos, asides = list(pulled.photos.values()), list(pulled.set_aside.values())
+    photos, asides = list(pulled.photos.values()), [*pulled.set_aside.values(), *pulled.lost_fields.values()]
     who = "the manifest promises"
     if promise is None:
         if not photos and (not pulled.expected or pulled.foreign()):

@@ -7,6 +7,7 @@ if nobody promises more: the source may have a largest page of its own.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -15,7 +16,7 @@ from mm_contracts.photos import SetAside
 from mm_jobs.ingest import clean
 from mm_jobs.ingest.failures import SourceFailure
 from mm_jobs.ingest.manifests import bad
-from mm_jobs.ingest.model import Page, PhotoDict, Unusable, aside
+from mm_jobs.ingest.model import Page, PhotoDict, Unusable, aside, lost_field
 
 MOST_PAGES: Final = 2_000
 _MOST_WITHOUT_NEWS: Final = 2
@@ -45,6 +46,8 @@ class Pulled:
     photos: dict[str, PhotoDict] = field(default_factory=dict)
     """By identity, in the order of their first appearance."""
     set_aside: dict[str, SetAside] = field(default_factory=dict)
+    lost_fields: dict[str, SetAside] = field(default_factory=dict)
+    """Values of photos' fields that could not be used; they are no items, and are not counted as such."""
     unwanted: set[str] = field(default_factory=set)
     total: int | None = None
     pages: int = 0
@@ -117,12 +120,28 @@ def _take(source: Paged, rover: str, sol: int, pulled: Pulled, page: Page) -> in
             if photo is None:
                 pulled.unwanted.add(_fingerprint(item))
             else:
-                pulled.photos.setdefault(identity(photo), photo)
+                name = identity(photo)
+                pulled.photos.setdefault(name, photo)
+                for field_name, value in _lost(item, photo):
+                    pulled.lost_fields.setdefault(
+                        f"{name}:{field_name}", lost_field(field_name, value, f"photo {name[1:]}")
+                    )
     if page.total is not None and (page.items or pulled.total is None):
         pulled.total = page.total  # beyond the last page some say that there are none at all
     pulled.page += 1
     pulled.pages += 1
     return pulled.known - before
+
+
+def _lost(item: dict[str, Any], photo: PhotoDict) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that are null in a photo and were not in its item, unless the photo keeps the item itself."""
+    if photo is item or photo.get("raw") is item:
+        return
+    for name in ("id", "img_src", "earth_date"):
+        if item.get(name) not in (None, "") and photo.get(name) is None:
+            yield name, item[name]
+    if item.get("camera") not in (None, "") and photo["camera"]["name"] is None:
+        yield "camera", item["camera"]
 
 
 def _fingerprint(item: Any) -> str:

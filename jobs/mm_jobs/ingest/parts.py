@@ -5,7 +5,7 @@ Without them a sol that needs more pages than the source allows in an hour would
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from mm_contracts.keys import work_key
 from mm_contracts.photos import SetAside
@@ -27,6 +27,7 @@ class _Held(TypedDict):
     size: int | None
     photos: dict[str, dict[str, Any]]
     set_aside: dict[str, SetAside]
+    lost_fields: NotRequired[dict[str, SetAside]]
     unwanted: list[str]
     total: int | None
     pages: int

@@ -486,3 +486,36 @@ def test_a_layer_that_fails_takes_no_other_with_it_and_is_alone_asked_for_again(
     assert source.paths() == [f"{base}_waypoints.json"]
     assert (counts["details"]["drives"], counts["details"]["places"]) == (1, 3)
     assert set(written(store)["places"][0]) == set(Place.__annotations__)
+
+
+def test_a_field_that_cannot_be_used_is_null_and_its_value_is_kept_and_counted(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    odd = photo(10, 1) | {"id": "7x", "earth_date": "soon"}
+    fine = [photo(0, 0) | {"id": "0", "earth_date": "2012-08-06"}, photo(1, 0, "MAST") | {"earth_date": None}]
+    serve(source, sol0=json_reply({"photos": fine}), sol1=json_reply({"photos": [odd]}))
+    counts = run("0-1")
+    zero, one = written(store)["sols"]
+    assert (zero["status"], zero["set_aside"]) == ("complete", [])
+    assert (one["status"], one["received_photos"]) == ("complete", 1)
+    assert [(a["what"], a["reason"], a["raw"]) for a in one["set_aside"]] == [
+        ("field", "BadField", "7x"),
+        ("field", "BadField", "soon"),
+    ]
+    assert one["set_aside"][1]["message"] == "earth_date of photo http://mars/10.jpg cannot be used: 'soon'"
+    assert counts["details"]["set_aside"] == {"field": 2}
+    assert [p["id"] for p in written(store)["photos"]] == [0, 1, None]
+
+
+def test_a_manifests_field_that_cannot_be_used_is_kept_and_counted(
+    run: Run, source: ScriptedSource, store: MemoryStore
+) -> None:
+    entries = [{"sol": 0, "total_photos": 2, "earth_date": "soon", "cameras": 7}, {"sol": 1, "total_photos": 1}]
+    odd = {"name": "Curiosity", "max_sol": 4, "max_date": ["x"], "landing_date": "2012-08-06", "photos": entries}
+    source.on("/manifests/Curiosity", json_reply({"photo_manifest": odd}))
+    counts = run("", dataset="manifests")
+    assert [(one["what"], one["raw"]) for one in written(store)["set_aside"]] == [
+        ("field", "soon"), ("field", 7), ("field", ["x"]),
+    ]  # fmt: skip
+    assert counts["details"]["set_aside"] == {"field": 3}
+    assert counts["sols"] == 2
