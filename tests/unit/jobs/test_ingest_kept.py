@@ -2,11 +2,13 @@
 
 import json
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from mm_contracts.reasons import Reason
+from mm_contracts.source_kinds import KINDS
 from mm_jobs.common.log import Log
 from mm_jobs.ingest import clean, parts
 from mm_jobs.ingest.derived import derive
@@ -15,11 +17,14 @@ from mm_jobs.ingest.http import Remembered
 from mm_jobs.ingest.layers import fetch_layers, former_layers
 from mm_jobs.ingest.manifests import read_manifest
 from mm_jobs.ingest.model import Manifest, Page, PhotoDict
+from mm_jobs.ingest.paging import Interrupted, begin, pull
 from mm_jobs.ingest.photos import fetch, former_sols
 from mm_jobs.ingest.shelf import SharedAnswers
+from mm_jobs.ingest.sources import source_of
 from mm_jobs.ingest.sources.nasa_v1 import read_photo
 from mm_jobs.ingest.spec import SourceSettings
 
+from tests.unit.jobs import recorded_shapes as shapes
 from tests.unit.jobs.test_ingest_fuzz import ANSWERS, SEED, _mutate, _paths
 from tests.unit.jobs.test_ingest_shelf import Shelf
 
@@ -109,6 +114,61 @@ def test_one_odd_sol_of_an_earlier_attempt_lets_the_others_be_used(log: Log) -> 
     assert sorted(sols) == [1, 2, 3]
     assert sols[1].photos == document["photos"]
     assert list(parts.read(pages | {"sols": pages["sols"] | {"3": {}, "x": pages["sols"]["2"]}}, "nasa")) == [2]
+
+
+ANSWER: Final[dict[str, Callable[[list[Any], int], dict[str, Any]]]] = {
+    "nasa-v1": lambda photos, _: {"photos": photos},
+    "marsvista-v1": lambda photos, total: {"photos": photos, "pagination": {"total_count": total}},
+    "marsvista-v2": shapes.v2_page,
+    "m20-raw": shapes.m20_page,
+    "msl-raw": shapes.msl_page,
+}
+ITEM: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
+    "nasa-v1": shapes.v1_photo,
+    "marsvista-v1": shapes.v1_photo,
+    "marsvista-v2": shapes.v2_photo,
+    "m20-raw": shapes.m20_image,
+    "msl-raw": shapes.msl_item,
+}
+
+
+class Hour:
+    """A client whose source serves the pages of one sol, and so many requests."""
+
+    def __init__(self, kind: str, photos: int, requests: int, asked: list[int]) -> None:
+        self._kind, self._photos, self._left, self._asked = kind, photos, requests, asked
+
+    def get(self, url: str, root: str, query: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        if self._left == 0:
+            raise SourceFailure(Reason.RATE_LIMITED, "closed", retry_after=1800)
+        self._left -= 1
+        first, size = FIRST_PAGE[self._kind], query.get("per_page") or query["num"]
+        self._asked.append(query["page"])
+        begin_at = (query["page"] - first) * size
+        numbers = range(begin_at, max(begin_at, min(begin_at + size, self._photos)))
+        return ANSWER[self._kind]([ITEM[self._kind](number) for number in numbers], self._photos)
+
+
+FIRST_PAGE: Final = {"nasa-v1": 1, "marsvista-v1": 1, "marsvista-v2": 1, "m20-raw": 0, "msl-raw": 0}
+
+
+@pytest.mark.parametrize("kind", sorted(ITEM))
+def test_pages_of_every_kind_are_had_hour_by_hour_and_each_once(kind: str) -> None:
+    settings = SourceSettings("s", kind, "http://x", page_size=20, sample_types=KINDS[kind].sample_types)
+    asked: list[int] = []
+    kept: dict[int, parts.Part] = {}
+    for hour in (1, 2, 3):
+        source = source_of(settings, Hour(kind, 150, 3, asked))  # type: ignore[arg-type]
+        assert source.first_page == FIRST_PAGE[kind]
+        try:
+            found = pull(source, "Perseverance", 123, 150, kept[123].pulled if kept else begin(source))
+            break
+        except Interrupted as interrupted:
+            came = interrupted.so_far
+        assert (came.pages, len(came.photos)) == (3 * hour, 60 * hour)
+        kept = parts.read(clean.parse(clean.dumps(parts.written({123: parts.Part(came, 150)}, "s"))), "s")
+    assert len(found.photos) == 150
+    assert asked == list(range(FIRST_PAGE[kind], FIRST_PAGE[kind] + 8))
 
 
 class Maps:
