@@ -1,5 +1,6 @@
 """Plans as the API has them: read into the core's terms, and the status back into a patch."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,10 +17,12 @@ from mm_contracts.plan import (
     PlanStatus,
 )
 from mm_contracts.sources import Sources
+from mm_contracts.topics import trace_id_or_none
 from pydantic import ValidationError
 
 from mm_operator.core.jobs import digest
 
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
 TERMINAL: Final = frozenset({"Complete", "Failed", "Invalid"})
 """Phases in which a plan has ended."""
 
@@ -82,8 +85,13 @@ def read_plan(body: Mapping[str, Any], status: PlanStatus, sources: Sources) -> 
         spec=spec,
         status=status,
         sources=named,
-        trace_id=notes.get(ANNOTATION_TRACE) or status.trace_id or digest(metadata["uid"], length=32),
-        rejected_tasks=int(rejected) if rejected.isascii() and rejected.isdigit() else 0,
+        trace_id=(
+            trace_id_or_none(notes.get(ANNOTATION_TRACE))
+            or trace_id_or_none(status.trace_id)
+            or digest(metadata["uid"], length=32)
+        ),
+        # Annotations can be anybody's: a count of more digits than the status holds is none.
+        rejected_tasks=int(rejected) if _COUNT.fullmatch(rejected) else 0,
         retry_token=notes.get(ANNOTATION_RETRY, ""),
         scheduled=(metadata.get("labels") or {}).get(LABEL_MANAGED_BY) == MANAGED_BY,
         charge=_charge(notes.get(ANNOTATION_CHARGE)),

@@ -131,3 +131,29 @@ def test_a_plan_keeps_why_its_source_is_asked_and_reads_it_from_nobody_s_own_ann
         assert read_plan(told, read_status(told), SOURCES).charge is None
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("odd", ["", "soon", "-1", "1.5", "\u0661", "9" * 10, "9" * 5000])
+def test_a_plan_s_count_of_rejected_tasks_is_a_number_whatever_its_annotation_says(odd: str) -> None:
+    def read(text: str) -> int:
+        body = annotated({"martian-moments.io/rejected-tasks": text})
+        return read_plan(body, read_status(body), SOURCES).rejected_tasks
+
+    assert (read("12"), read(odd)) == (12, 0)
+
+
+@pytest.mark.parametrize("odd", ["", "x" * 32, "c" * 33, "C" * 32, "0" * 32, "c" * 31 + "\n", "c\r\nx-other: 1"])
+def test_a_trace_id_that_is_none_comes_into_no_job_s_header(odd: str) -> None:
+    def read(text: str, kept: str = "") -> str:
+        body = annotated({"martian-moments.io/trace-id": text}) | {"status": {"traceId": kept}}
+        return read_plan(body, read_status(body), SOURCES).trace_id
+
+    assert read("c" * 32) == "c" * 32
+    assert read(odd, "d" * 32) == "d" * 32
+    assert read(odd, odd) == read("")
+
+
+def annotated(notes: dict[str, str]) -> dict[str, Any]:
+    """Return a plan as somebody's own hands annotated it."""
+    metadata = {"name": "p", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": notes}
+    return {"metadata": metadata, "spec": {"rovers": [{"name": "Spirit", "sols": ["1"]}]}}
