@@ -27,9 +27,10 @@ _PROGRESS = (
     "from GOLD.ARCHIVE_PROGRESS where ROVER_NAME = ? and SOL = ?"
 )
 _ASIDE = (
-    "select GRAIN, REASON, MESSAGE, OBJECT_KEY, SEEN_AT, NEXT_ATTEMPT_AT from SILVER.SET_ASIDE "
-    "where ROVER_NAME = ? and SOL = ? order by SEEN_AT desc limit 20"
+    "select GRAIN, FIRST_SOL, LAST_SOL, REASON, MESSAGE, OBJECT_KEY, SEEN_AT, NEXT_ATTEMPT_AT from SILVER.SET_ASIDE "
+    "where ROVER_NAME = ?{} order by SEEN_AT desc, OBJECT_KEY, FIRST_SOL limit 20"
 )
+_ASIDE_OF_ROVER, _ASIDE_OF_SOL = _ASIDE.format(""), _ASIDE.format(" and ? between FIRST_SOL and LAST_SOL")
 _ROVER = (
     "select STATE, REASON, count(*) as SOLS, "
     "sum(greatest(PROMISED_PHOTOS - ARCHIVED_PHOTOS, 0))::integer as MISSING_PHOTOS, "
@@ -142,18 +143,21 @@ def of_sol(session: "Session", rover: str, sol: int) -> dict[str, Any]:
     else:
         told |= {"state": "not promised", "why": "The latest manifest of the source in charge does not list this sol."}
         told["advice"] = f"If it should, ask for the manifest: mars schedule --dataset manifests --rover {rover}"
-    names, rows = session.answer(_ASIDE, (rover, sol))
-    told["set_aside"] = [{name.lower(): value for name, value in zip(names, row, strict=True)} for row in rows]
+    told["set_aside"] = _dicts(session, _ASIDE_OF_SOL, (rover, sol))
     return told
 
 
 def of_rover(session: "Session", rover: str) -> dict[str, Any]:
-    """Return what the archive lacks of a rover, by state and reason."""
-    names, rows = session.answer(_ROVER, (rover,))
-    gaps = [{name.lower(): value for name, value in zip(names, row, strict=True)} for row in rows]
+    """Return what the archive lacks of a rover, by state and reason, and the newest of what was set aside."""
+    gaps = _dicts(session, _ROVER, (rover,))
     for gap in gaps:
         gap["advice"] = advice(gap["reason"], gap["state"])
-    return {"rover": rover, "gaps": gaps}
+    return {"rover": rover, "gaps": gaps, "set_aside": _dicts(session, _ASIDE_OF_ROVER, (rover,))}
+
+
+def _dicts(session: "Session", sql: str, binds: tuple[object, ...]) -> list[dict[str, Any]]:
+    names, rows = session.answer(sql, binds)
+    return [{name.lower(): value for name, value in zip(names, row, strict=True)} for row in rows]
 
 
 def _around(arguments: argparse.Namespace, rover: str, sol: int, state: str) -> dict[str, Any]:
@@ -264,18 +268,34 @@ def _print_sol(told: dict[str, Any]) -> None:
             else ""
         )
         print(f"plan {one['plan']} ({one['phase']}){more}")
-    if told["set_aside"]:
-        rows = [
-            (as_json(o["seen_at"]), o["grain"], o["reason"], o["message"], o["object_key"]) for o in told["set_aside"]
-        ]
-        print("\nset aside:\n" + table(("SEEN AT", "GRAIN", "REASON", "WHY", "OBJECT"), rows))
+    _print_aside(told)
     for one in told.get("dead_letters", []):
         print(f"dead letter of {one['time']}: {one['reason']}: {one['message']}")
     if told.get("not_asked"):
         print(f"not asked: {told['not_asked']}")
 
 
+def _print_aside(told: dict[str, Any]) -> None:
+    if not told["set_aside"]:
+        return
+    rows = [
+        (as_json(o["seen_at"]), o["grain"], _sols(o), o["reason"], o["message"], o["object_key"])
+        for o in told["set_aside"]
+    ]
+    print("\nset aside:\n" + table(("SEEN AT", "GRAIN", "SOLS", "REASON", "WHY", "OBJECT"), rows))
+
+
+def _sols(one: dict[str, Any]) -> str:
+    first, last = one["first_sol"], one["last_sol"]
+    return "" if first is None else str(first) if first == last else f"{first}-{last}"
+
+
 def _print_rover(told: dict[str, Any]) -> None:
+    _print_gaps(told)
+    _print_aside(told)
+
+
+def _print_gaps(told: dict[str, Any]) -> None:
     if not told["gaps"]:
         print(f"{told['rover']}: complete, as far as its manifest is known here")
         return

@@ -241,10 +241,10 @@ select batch, attempt, rover_name, sol_start, sol_end, photo_count, ingestion_da
 from BRONZE.RAW_PHOTO_RESPONSE where plan = ? order by batch, attempt
 """
 SET_ASIDE: Final = """
-select object_key, grain, reason, message, last_seen_at, attempts, next_attempt_at
-from BRONZE.SET_ASIDE order by last_seen_at desc limit 100
+select object_key, grain, reason, message, seen_at, attempts, next_attempt_at
+from SILVER.SET_ASIDE order by seen_at desc, object_key limit 100
 """
-"""What could not be used of what sources sent: whole objects, or fields of one that is loaded."""
+"""What could not be used of what sources sent: whole objects, fields of them, photos, sols and features."""
 TESTS: Final = """
 select test_name, status, is_good, failures, message, seconds, run_id, tested_at, last_passed_at, history, broken_rows
 from GOLD.TEST_RESULTS order by is_good, status, test_name

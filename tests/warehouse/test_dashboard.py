@@ -37,7 +37,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
         dbt.put(manifest_batch(ROVER, source.manifests[ROVER], AT))
         dbt.put(coordinates_batch(ROVER, source.features(ROVER), AT))
         first, *rest = source.batches(ROVER, AT, max_sols=4)
-        dbt.put(photo_batch(ROVER, [failed(sol["sol"], "SourceError", AT) for sol in first.arrays["SOLS"]], [], AT))
+        told = [failed(sol["sol"], "SourceError", AT) for sol in first.arrays["SOLS"]]
+        told[0]["set_aside"] = [{"what": "photo", "reason": "NoIdentity", "message": "it has no number", "raw": {}}]
+        dbt.put(photo_batch(ROVER, told, [], AT))
         dbt.put(*rest)
         dbt("run", "--vars", str(VARIABLES))
         yield dbt
@@ -79,7 +81,7 @@ def test_every_question_is_understood(name: str, environment: dict[str, str], ph
     known = (ROVER, photo["sol"], photo["image_id"])
     rows = _rows(environment, sql, *given.get(name, known[: sql.count("?")]))
     full = {"ROVERS", "GAPS", "NEWEST", "SOURCES", "SOLS", "PROMISE", "OUTCOMES", "PHOTOS_OF_SOL", "ADDRESSES_OF_SOL"}
-    full |= {"PHOTO", "SAID", "CAMERAS", "ROUTE", "SPOTS", "OBJECTS", "OBJECTS_OF_PLAN", "ALL_GAPS"}
+    full |= {"PHOTO", "SAID", "CAMERAS", "ROUTE", "SPOTS", "OBJECTS", "OBJECTS_OF_PLAN", "ALL_GAPS", "SET_ASIDE"}
     assert rows or name not in full
 
 
@@ -135,6 +137,7 @@ def test_every_page_is_made_of_a_real_archive(environment: dict[str, str], photo
             assert answer.status_code == 200, path
             assert text in answer.text, path
             assert "The warehouse" not in answer.text, path
+        assert "NoIdentity: it has no number" in _settled(client, "/work").text
     warehouse.close()
 
 

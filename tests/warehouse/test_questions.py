@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,69 @@ def test_why_and_gaps_tell_what_is_missing(monkeypatch: pytest.MonkeyPatch, caps
     assert main.run(["why", "opportunity", "-o", "json"]) == 0
     (gap,) = json.loads(capsys.readouterr().out)["gaps"]
     assert (gap["state"], gap["missing_photos"]) == ("mismatch", 0), "more than was promised lacks nothing"
+
+
+def _aside(what: str, reason: str, raw: Any) -> dict[str, Any]:
+    return {"what": what, "reason": reason, "message": f"{what} {reason}", "raw": raw}
+
+
+@pytest.fixture
+def set_aside(dbt: Dbt) -> Iterator[None]:
+    """Things of every grain that could not be used: the view tells of them without a run of dbt."""
+    odd_object = "photos/spirit/mars_rover_photos_batch_sol_2_to_9_20250101T000000Z-00000001.json"
+    half = "photos/spirit/mars_rover_photos_batch_sol_3_to_3_20250101T000000Z-00000002.json"
+    manifest = "manifests/spirit/mars_rover_manifests_batch_20250101T000000Z-00000003.json"
+    for key, grain in ((odd_object, "object"), (half, "field"), (manifest, "object")):
+        dbt.cursor.execute(
+            "insert into BRONZE.SET_ASIDE (OBJECT_KEY, ETAG, GRAIN, REASON, MESSAGE, FIRST_SEEN_AT, LAST_SEEN_AT, "
+            "ATTEMPTS) values (?, 'e', ?, 'Odd', 'it is odd', ?, ?, 1)",
+            (key, grain, LATER, LATER),
+        )
+    told = outcome(3, None, [], LATER) | {"set_aside": [_aside("photo", "NoIdentity", {"sol": 3})]}
+    sols = [
+        _aside("sol", "ListedTwice", [{"sol": 3, "total_photos": 1}, {"sol": 3, "total_photos": 2}]),
+        _aside("sol", "NoCount", {"sol": 2, "total_photos": "many"}),
+        _aside("sol", "NoSol", {"sol": "soon"}),
+    ]
+    feature = [_aside("feature", "NoGeometry", {"properties": {"sol": 16}})]
+    put = (
+        photo_batch("Spirit", [told], [], LATER, "aside"),
+        replace(manifest_batch("Spirit", {}, LATER), arrays={"MANIFESTS": [], "SET_ASIDE": sols}),
+        replace(
+            coordinates_batch("Perseverance", [], LATER),
+            arrays={"COORDINATES": [], "PLACES": [], "LAYERS": [], "SET_ASIDE": feature},
+        ),
+    )
+    dbt.put(*put)
+    yield
+    for batch in put:
+        dbt.cursor.execute(f"delete from {batch.table} where OBJECT_KEY = ?", (batch.key,))
+    dbt.cursor.execute("delete from BRONZE.SET_ASIDE")
+
+
+@pytest.mark.usefixtures("reader", "set_aside")
+def test_why_tells_of_everything_that_was_set_aside_at_every_grain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MARS_KUBECTL", "/no/kubectl")
+
+    def told(what: str) -> list[tuple[str, str, int | None]]:
+        assert main.run(["why", what, "-o", "json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["set_aside"]
+        return sorted((one["grain"], one["reason"], one["first_sol"] or 0) for one in rows)
+
+    of_3 = [("field", "Odd", 3), ("object", "Odd", 2), ("photo", "NoIdentity", 3), ("sol", "ListedTwice", 3)]
+    assert told("spirit/3") == of_3
+    assert told("spirit/2") == [("object", "Odd", 2), ("sol", "NoCount", 2)]
+    assert told("spirit/9") == [("object", "Odd", 2)]
+    assert told("spirit/10") == []
+    assert told("spirit") == sorted([*of_3, ("object", "Odd", 0), ("sol", "NoCount", 2), ("sol", "NoSol", 0)])
+    assert told("perseverance/16") == told("perseverance") == [("feature", "NoGeometry", 16)]
+    assert told("curiosity") == []
+    for what, parts in {"spirit/3": ["2-9"], "spirit": ["2-9", "NoSol"], "perseverance": ["NoGeometry"]}.items():
+        assert main.run(["why", what]) == 0
+        said = capsys.readouterr().out
+        assert [part for part in ("set aside:", *parts) if part not in said] == []
 
 
 @pytest.mark.usefixtures("reader")
