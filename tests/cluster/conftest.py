@@ -21,13 +21,15 @@ SPARE_WORKER = f"{places.CLUSTER}-worker2"
 """No part of the release is placed here, so that this node can be lost without its data; Jobs run on both workers."""
 
 SIMULATOR = "http://mars-simulator:8000/mars-photos/api/v1"
+KEY = {"apiKeySecret": "mars-source", "apiKeySecretKey": "SOURCE_API_KEY"}
+"""The simulator's key: the chart gives it to the source that it makes, and no other has it by itself."""
 MORE_SOURCES = [
     "--set-json",
     "source.sources="
     + json.dumps(
         {
-            "paged": {"kind": "nasa-v1", "baseUrl": SIMULATOR, "pageSize": 500},
-            "thrifty": {"kind": "nasa-v1", "baseUrl": SIMULATOR, "pageSize": 5, "requestsPerHour": 2},
+            "paged": {"kind": "nasa-v1", "baseUrl": SIMULATOR, "pageSize": 500, **KEY},
+            "thrifty": {"kind": "nasa-v1", "baseUrl": SIMULATOR, "pageSize": 5, "requestsPerHour": 2, **KEY},
         }
     ),
 ]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import pytest
 from mm_contracts import topics
 from mm_contracts.keys import photos_key
 from mm_contracts.messages import schedule_message
@@ -21,6 +22,8 @@ from tests.cluster.archive import archived, built, duplicates, gaps, promised, w
 from tests.cluster.policies import priority_denied
 from tests.cluster.system import System, wait_until
 from tests.kafka.raw import publish_with_header
+
+pytestmark = pytest.mark.long
 
 STAMP = "20250101T000000Z"
 MOVED = ("Opportunity", 2, 5)

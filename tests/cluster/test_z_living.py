@@ -5,10 +5,14 @@ Last of all files: it moves the simulator's clock on, and what came by then stay
 
 import sys
 
+import pytest
+
 from tests.cluster.archive import wait_quiet
 from tests.cluster.system import System
 from tests.living import run
 from tests.living.scenario import short
+
+pytestmark = pytest.mark.long
 
 
 def test_sols_pass_and_nothing_is_lost_doubled_fetched_twice_or_late(system: System) -> None:
