@@ -65,7 +65,7 @@ def test_every_page_of_the_running_archive_opens(system: System, site: str, brow
         barriers += opened.barriers()
         page = opened.open(f"/pictures?rover={rover.lower()}&first={sol}&last={sol}")
         page.locator("#frames .frame").first.click()
-        page.wait_for_function("document.querySelector('#full').naturalWidth > 0")
+        page.wait_for_function("() => document.querySelector('#full')?.naturalWidth > 0")
         opened.shot("cluster-picture")
         barriers += opened.barriers()
         page = opened.open("/route?rover=perseverance")
