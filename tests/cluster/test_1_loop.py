@@ -41,7 +41,7 @@ def test_what_ran_is_in_the_history_with_its_cost(system: System) -> None:
     for plan in (p for p in system.get("iplan") if p["spec"].get("dataset", "photos") == "photos"):
         ((jobs, photos, requests, timed),) = system.sql(
             "select count(*), coalesce(sum(photos), 0), coalesce(sum(requests), 0),"
-            " count_if(run_seconds is not null and cpu_seconds > 0)"
+            " coalesce(count_if(run_seconds is not null and cpu_seconds > 0), 0)"
             f" from gold.work_history where plan = '{plan['metadata']['name']}' and kind = 'ingest'"
             " and outcome = 'succeeded'"
         )
