@@ -15,6 +15,9 @@ from mm_warehouse.errors import SqlError
 _LOOKING = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Show, exp.Describe, exp.Use)
 _HARMLESS_FUNCTIONS = frozenset({"unnest", "range", "generate_series", "generator", "flatten", "result_scan", "repeat"})
 """Of the engine's table functions, those that read nothing but their arguments; and Snowflake's own."""
+_INSIDE = frozenset({"current_setting", "getvariable", "getenv"})
+"""Functions that give no table and show the server's inside."""
+_INSIDE_PREFIXES = ("read_", "duckdb_", "pragma_", "scan_", "pg_", "sqlite_")
 _FILE_ENDINGS = ("csv", "tsv", "json", "jsonl", "ndjson", "parquet", "gz", "zst", "txt", "db", "duckdb", "wal")
 
 
@@ -43,13 +46,18 @@ def check(statement: Expr, table_functions: frozenset[str]) -> None:
     for node in statement.walk():
         if isinstance(node, exp.Into | exp.DML | exp.DDL) and not isinstance(node, exp.Query):
             raise refusal(f"{_kind(node)} is more than that")
+        if isinstance(node, exp.DynamicIdentifier):
+            # Its text becomes a part of the statement after it was looked at, whatever is in it.
+            raise refusal("IDENTIFIER may name anything")
     for name in _functions(statement):
-        if name in table_functions - _HARMLESS_FUNCTIONS or name.startswith(("read_", "duckdb_", "pragma_", "scan_")):
+        if name in (table_functions | _INSIDE) - _HARMLESS_FUNCTIONS or name.startswith(_INSIDE_PREFIXES):
             raise refusal(f"{name} reads other things than tables")
     for table in statement.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier | exp.Func):
             raise refusal(f"{table.sql()} is no table")
         parts = [part.name for part in table.parts if isinstance(part, exp.Identifier)]
+        if any(part.lower().startswith(_INSIDE_PREFIXES) for part in parts):
+            raise refusal(f"{table.sql()} is the server's own")
         if any(mark in part for part in parts for mark in "/\\*") or (parts[-1:] and _is_file(parts)):
             raise refusal(f"{table.sql()} is a file")
 
