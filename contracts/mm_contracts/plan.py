@@ -232,6 +232,9 @@ class PlanStatus(Camel):
     reason: str = ""
     conditions: list[Condition] = Field(default_factory=list)
     batches: BatchCounts = Field(default_factory=BatchCounts)
+    batch_sols: int | None = Field(
+        default=None, description="Most sols of a batch, as the plan was cut when it was accepted: indexes lean on it."
+    )
     completed_indexes: str = Field(default="", description="Numbers of the batches that are done, from 0 on: 0-12,15.")
     failed_indexes: str = Field(
         default="",

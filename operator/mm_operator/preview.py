@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from mm_operator.config import ConfigError, load_settings, load_sources
 from mm_operator.core.forecast import SourceFacts, seconds, shares
 from mm_operator.core.settings import OperatorSettings
-from mm_operator.core.split import Pace, plan_from_schedule, split
+from mm_operator.core.split import Pace, most_sols, plan_from_schedule, split
 
 BAD_REQUEST = 64
 
@@ -32,6 +32,7 @@ def preview(request: dict[str, Any], settings: OperatorSettings, sources: Source
     promised = {(str(rover), int(sol)): int(photos) for rover, sol, photos in request.get("promised") or []}
     if "spec" in request:
         spec = PlanSpec.model_validate(request["spec"])
+        size = most_sols(spec.batch)
     else:
         schedule = parse_schedule(json.dumps(request.get("schedule")).encode())
         paces = {
@@ -43,12 +44,12 @@ def preview(request: dict[str, Any], settings: OperatorSettings, sources: Source
         made = plan_from_schedule(schedule, settings.plan_defaults, paces)
         if made is None:
             raise ValueError("the schedule asks for nothing")
-        spec = made
+        spec, size = made, made.batch.max_sols
     facts: dict[str, SourceFacts] = {}
     for rover in spec.rovers:
         name, source = sources.pick(spec.source, rover.name, spec.dataset)
         facts[rover.name] = SourceFacts(name, source.page_size, source.requests_per_hour)
-    batches = split(spec)
+    batches = split(spec, size=size)
     parts = shares(batches, promised, facts)
     slots = min(spec.parallelism, settings.max_concurrent_jobs)
     return {

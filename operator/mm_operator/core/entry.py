@@ -106,7 +106,7 @@ class Entry:
         key = tuple(dropped)
         if self.split_by == key:
             return False
-        batches = split(self.plan.spec, dropped, cut_by_photos=self.plan.scheduled)
+        batches = split(self.plan.spec, dropped, size=self.plan.batch_sols)
         if self.holding is not None and batches[: len(self.batches)] == self.batches:
             self.holding.batches = batches
         self.batches, self.split_by = batches, key

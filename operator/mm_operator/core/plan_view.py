@@ -21,6 +21,7 @@ from mm_contracts.topics import trace_id_or_none
 from pydantic import ValidationError
 
 from mm_operator.core.jobs import digest
+from mm_operator.core.split import most_sols
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 TERMINAL: Final = frozenset({"Complete", "Failed", "Invalid"})
@@ -51,6 +52,16 @@ class Plan:
     def accepted(self) -> bool:
         """Whether its batches are fixed."""
         return accepted(self.status)
+
+    @property
+    def batch_sols(self) -> int:
+        """Most sols of a batch. Indexes lean on it, so that it stays what it was when the plan was accepted.
+
+        Versions that did not write it down cut plans by hand by maxSols alone.
+        """
+        if self.status.batch_sols:
+            return self.status.batch_sols
+        return self.spec.batch.max_sols if self.scheduled or self.accepted else most_sols(self.spec.batch)
 
 
 def read_status(body: Mapping[str, Any]) -> PlanStatus:

@@ -56,25 +56,28 @@ def _rover_groups(rover: RoverSols, dropped: frozenset[int], max_sols: int) -> l
     return groups
 
 
-def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = (), *, cut_by_photos: bool = False) -> tuple[Batch, ...]:
+def most_sols(limits: BatchLimits) -> int:
+    """Return the most sols of a batch of a plan by hand: its photos count as if each sol had UNKNOWN_PHOTOS."""
+    return min(limits.max_sols, max(1, limits.max_photos // UNKNOWN_PHOTOS))
+
+
+def split(spec: PlanSpec, dropped: Sequence[DroppedSols] = (), *, size: int | None = None) -> tuple[Batch, ...]:
     """Return the batches of a plan, rovers taking turns so that none waits for another's end.
 
-    An item of ``sols`` becomes one batch, or several where it holds more than ``batch.maxSols``, or more than
-    ``batch.maxPhotos`` would be if each sol had UNKNOWN_PHOTOS. Items are never joined. A sol that is named twice is
-    taken once.
+    An item of ``sols`` becomes one batch, or several where it holds more than ``size`` sols. Items are never joined. A
+    sol that is named twice is taken once.
 
     Args:
         spec: the plan's spec.
-        cut_by_photos: the items have been cut by promised photos already, as a schedule's are.
+        size: most sols of a batch; by default what ``most_sols`` says of a plan by hand. The items of a schedule have
+            been cut by promised photos already: theirs is ``batch.maxSols``.
         dropped: what other plans had in hand when it was accepted. It is left out; what has been returned since makes
             batches after all others, in the order of the list, so that no index moves.
 
     Raises:
         TooManyBatchesError: more than MAX_BATCHES.
     """
-    size = spec.batch.max_sols
-    if not cut_by_photos:
-        size = min(size, max(1, spec.batch.max_photos // UNKNOWN_PHOTOS))
+    size = size or most_sols(spec.batch)
     left_out: dict[str, set[int]] = {}
     for entry in dropped:
         left_out.setdefault(entry.rover, set()).update(parse_sols(entry.sols) if entry.sols else ())

@@ -142,6 +142,7 @@ def plan_status(
                 failed=len(progress.failed),
                 waiting=progress.count("Waiting"),
             ),
+            "batch_sols": plan.batch_sols,
             "completed_indexes": progress.done.text,
             "failed_indexes": progress.failed.text,
             "refusals": dict(sorted(progress.refusals.items())),

@@ -86,6 +86,26 @@ def test_after_a_restart_what_a_younger_plan_fetches_stays_its_own() -> None:
     assert [job.plan for job in cluster.live()] == ["old"]
 
 
+def test_a_plan_keeps_the_cut_with_which_it_was_accepted_whoever_accepted_it() -> None:
+    """Indexes of its status lean on the cut: with another one sols that were never fetched would count as done."""
+    cluster = view()
+    cluster.add("p", rovers=[{"name": "Spirit", "sols": ["0-99"]}], batch={"maxSols": 50, "maxPhotos": 2_000})
+    cluster.step()
+    status = cluster.plans["p"]["status"]
+    assert (status["batchSols"], status["batches"]["total"]) == (10, 10)
+    # As a version before wrote it, which cut by maxSols alone.
+    del status["batchSols"]
+    status |= {"completedIndexes": "0", "records": [], "batches": {"total": 2, "succeeded": 1}}
+    cluster.jobs.clear()
+    cluster.restart()
+    cluster.step()
+    assert [cluster.specs[job.name] for job in cluster.live()] == [("Spirit", tuple(range(50, 100)))]
+    assert cluster.plans["p"]["status"]["batchSols"] == 50
+    cluster.restart()
+    cluster.step()
+    assert len(cluster.live()) == 1
+
+
 def test_the_pass_says_when_a_pod_counts_as_lost() -> None:
     cluster = view()
     cluster.add("p", rovers=[{"name": "Spirit", "sols": ["1"]}])

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from mm_contracts.plan import PlanSpec
+from mm_contracts.sols import parse_sols
 from mm_contracts.sources import Sources
 from mm_operator.core.forecast import Share, seconds
 from mm_operator.core.settings import OperatorSettings
-from mm_operator.core.split import split
+from mm_operator.core.split import most_sols, split
 from mm_operator.preview import preview
 
 JOBS = {kind: {"command": ["x"]} for kind in ("ingest", "load", "transform")}
@@ -42,6 +43,16 @@ def test_a_plan_by_hand_is_cut_as_the_operator_cuts_it() -> None:
     (part,) = told["rovers"]
     assert (part["source"], part["sols"], part["batches"], part["unknown_sols"]) == ("mirror", 26, 4, 26)
     assert told["jobs_at_a_time"] == 2
+
+
+def test_a_schedule_is_cut_as_the_operator_cuts_it() -> None:
+    """Its items are cut by what is promised, and not once more by what sols usually have."""
+    tasks = [("Spirit", sol, 2) for sol in range(100)]
+    told = preview(_schedule(*tasks, source="raw"), SETTINGS, SOURCES)
+    made = PlanSpec.model_validate(told["spec"])
+    items = [item for rover in made.rovers for item in rover.sols]
+    assert [batch["sols"] for batch in told["batches"]] == items
+    assert max(len(parse_sols(item)) for item in items) > most_sols(made.batch)
 
 
 def test_a_page_of_photos_is_a_request() -> None:

@@ -44,7 +44,7 @@ def test_a_plan_by_hand_keeps_to_its_photos_by_what_a_sol_usually_has() -> None:
     assert texts(few) == [("Spirit", "0-3"), ("Spirit", "4-7"), ("Spirit", "8")]
     fewer = few.model_copy(update={"batch": few.batch.model_copy(update={"max_photos": 1})})
     assert len(texts(fewer)) == 9, "one sol may hold more by itself"
-    assert [batch.text for batch in split(few, cut_by_photos=True)] == ["0-8"], "a schedule's promise counts alone"
+    assert [batch.text for batch in split(few, size=few.batch.max_sols)] == ["0-8"], "a schedule's promise counts alone"
 
 
 def test_rovers_take_turns() -> None:
