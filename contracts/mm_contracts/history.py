@@ -9,7 +9,7 @@ import binascii
 import json
 import zlib
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +22,10 @@ _UNPACKED_LIMIT: Final = 64 * 1024 * 1024
 
 Kind = Literal["plan", "ingest", "load", "sweep", "transform"]
 Outcome = Literal["succeeded", "failed", "deleted"]
+
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""What a column of whole numbers holds in every warehouse."""
 
 
 class WorkRecord(Wire):
@@ -49,13 +53,13 @@ class WorkRecord(Wire):
     run_seconds: float | None = None
     """From the container's start to its end, by its node's clock; of a plan from its first Job on."""
     cpu_seconds: float | None = None
-    requests: int = 0
-    bytes: int = 0
-    photos: int = 0
-    sol_count: int = 0
+    requests: Count = 0
+    bytes: Count = 0
+    photos: Count = 0
+    sol_count: Count = 0
     """Sols that were fetched, and of these:"""
-    not_promised: int = 0
-    mismatched: int = 0
+    not_promised: Count = 0
+    mismatched: Count = 0
     trace_id: str = ""
     log_tail: str = ""
     """The last lines of what failed, redacted."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from mm_contracts.redaction import redact_forms, redacted
+from mm_contracts.redaction import redact, redacted
 
 _OWN: Final = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -35,9 +35,8 @@ def line_of(moment: datetime, level: str, logger: str, message: str, fields: Map
         text: readable text instead of a JSON object.
     """
     time = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    message = redact_forms(redacted(message, os.environ))
     # Before anything is encoded: in quotes and escapes a secret does not look like itself.
-    clean = redacted(fields, os.environ)
+    message, clean = redact(message, os.environ), redacted(fields, os.environ)
     if not text:
         head = {"time": time, "level": level.lower(), "logger": logger, "message": message}
         told = {"detail" if name == "message" else name: value for name, value in clean.items()}
@@ -58,7 +57,7 @@ class Lines(logging.Formatter):
         """Return the line; of an exception in text, its traceback below it."""
         plain = (str, int, float, bool)
         fields = {k: v for k, v in record.__dict__.items() if k not in _OWN and isinstance(v, plain) and v != ""}
-        trace = redact_forms(redacted(self.formatException(record.exc_info), os.environ)) if record.exc_info else ""
+        trace = redact(self.formatException(record.exc_info), os.environ) if record.exc_info else ""
         if trace and not self._text:
             fields["exception"] = trace
         moment = datetime.fromtimestamp(record.created, UTC)

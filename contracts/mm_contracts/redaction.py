@@ -16,6 +16,7 @@ SECRET_NAMES: Final = (
     "SNOWFLAKE_PASSWORD",
     "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
     "WAREHOUSE_PASSWORD",
+    "WAREHOUSE_READER_PASSWORD",
     "MARS_DASHBOARD_TOKEN",
 )
 """Variables whose values never leave a process, those of ``SECRET_PREFIX`` beside them."""
@@ -41,8 +42,8 @@ def redact_forms(text: str) -> str:
     return _NAMED.sub(lambda match: f"{match[1]}{_HIDDEN}", text)
 
 
-def redact_values(text: str, environment: Mapping[str, str]) -> str:
-    """Return the text without the values of secret variables, and without secret query arguments and users of URLs."""
+def redact(text: str, environment: Mapping[str, str]) -> str:
+    """Return the text without the values of secret variables, and without all that looks like a secret."""
     return _hide(text, _secrets(environment))
 
 
@@ -56,8 +57,7 @@ def _secrets(environment: Mapping[str, str]) -> list[str]:
 def _hide(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, _HIDDEN)
-    text = _URL.sub(lambda match: f"{match[1]}{_HIDDEN}@", text)
-    return _QUERY.sub(lambda match: f"{match[1]}={_HIDDEN}", text)
+    return redact_forms(text)
 
 
 def redacted(value: Any, environment: Mapping[str, str]) -> Any:

@@ -172,7 +172,7 @@ SET_ASIDE: Final = Counter(
     ["grain"],
     registry=REGISTRY,
 )
-_GRAINS: Final = ("photo", "sol", "feature", "object")
+_GRAINS: Final = ("photo", "sol", "feature", "field", "object")
 for _grain in _GRAINS:
     SET_ASIDE.labels(_grain)
 OBJECTS_ASIDE: Final = Gauge(

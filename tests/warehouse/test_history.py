@@ -3,14 +3,17 @@
 import argparse
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from mm_cli import logs, main
 from mm_contracts.history import HISTORY_ENV, WorkRecord, pack
 from mm_jobs.common.log import Log
+from mm_jobs.common.warehouse import DataError
 from mm_jobs.common.warehouse import Warehouse as Client
 from mm_jobs.load import history
+from pydantic import ValidationError
 
 from tests.warehouse.dbt_runs import Dbt, running
 
@@ -121,6 +124,29 @@ def test_what_cannot_be_read_ends_nothing_and_does_not_come_again(keeper: Keeper
     assert keeper.give("") == 0
     assert keeper.give("nonsense") == history.UNREADABLE
     assert "history.unreadable" in keeper.lines.getvalue()
+
+
+def test_one_that_the_warehouse_cannot_take_costs_no_other(
+    dbt: Dbt, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge = history._merge
+
+    def choosy(warehouse: Any, records: Sequence[WorkRecord]) -> None:
+        if any(one.uid == "uid-1" for one in records):
+            raise DataError("a value does not fit")
+        merge(warehouse, records)
+
+    monkeypatch.setattr(history, "_merge", choosy)
+    assert keeper.keep(record(0), record(1), record(2)) == 3
+    assert dbt.rows("select UID from BRONZE.WORK_LEDGER order by 1") == [("uid-0",), ("uid-2",)]
+    assert keeper.lines.getvalue().count("history.unusable") == 1
+
+
+@pytest.mark.parametrize("field", ["requests", "bytes", "photos", "sol_count"])
+def test_a_count_that_no_column_holds_is_no_record(field: str) -> None:
+    """Else the warehouse would refuse it, and what comes with it, for ever."""
+    with pytest.raises(ValidationError):
+        record(0, **{field: 10**40})
 
 
 def test_a_warehouse_of_an_earlier_version_gets_the_table(dbt: Dbt, keeper: Keeper) -> None:

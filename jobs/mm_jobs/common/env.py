@@ -5,7 +5,6 @@ from typing import Any
 
 from mm_contracts import connections, redaction
 from mm_contracts.connections import SettingsError
-from mm_contracts.redaction import redact_values
 
 __all__ = ["SettingsError", "number", "optional", "redact", "redacted", "required"]
 
@@ -38,8 +37,8 @@ def number(name: str, default: float) -> float:
 
 
 def redact(text: str) -> str:
-    """Return the text without the values of secret variables and of secret query arguments."""
-    return redact_values(text, os.environ)
+    """Return the text without the values of secret variables, and without all that looks like a secret."""
+    return redaction.redact(text, os.environ)
 
 
 def redacted(value: Any) -> Any:

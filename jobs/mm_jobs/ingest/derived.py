@@ -68,12 +68,13 @@ def derive(
     if newest > MAX_SOL:
         raise bad(f"the source says that its newest sol is {newest}")
     wanted = [sol for sol in range(newest, -1, -1) if sol > newest - NEWEST or sol not in counts]
-    begun, counted, stopped = clock(), 0, ""
+    begun, counted, older, stopped = clock(), 0, 0, ""
     lost: SourceFailure | None = None
     for sol in wanted:
         if clock() - begun > longest:
             stopped = "Time"
-        elif per_hour is not None and sol <= newest - NEWEST and spent() >= per_hour // SHARE:
+        # The newest are counted in every run: of the older ones one at least, or the manifest never becomes whole.
+        elif per_hour is not None and older and spent() >= per_hour // SHARE:
             stopped = "Budget"
         if stopped:
             break
@@ -83,6 +84,7 @@ def derive(
             lost, stopped = failure, failure.reason.value
             break
         counted += 1
+        older += sol <= newest - NEWEST
     if pages:
         store.put(pages_key, clean.dumps(parts.written(pages, name)), {})
     elif had:

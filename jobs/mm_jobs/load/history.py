@@ -40,10 +40,7 @@ def keep(warehouse: Warehouse, log: Log) -> int:
     try:
         schema.ensure(warehouse)
         for begin in range(0, len(records), _AT_ONCE):
-            _merge(warehouse, records[begin : begin + _AT_ONCE])
-    except DataError as error:
-        log.error("history.unusable", records=len(records), message=str(error))
-        return UNREADABLE
+            _keep(warehouse, records[begin : begin + _AT_ONCE], log)
     except JobError as error:
         log.warning("history.not_kept", records=len(records), message=str(error))
         return 0
@@ -58,6 +55,19 @@ def forget(warehouse: Warehouse, days: float, log: Log) -> None:
         warehouse.run(f"delete from {WORK} where ENDED_AT < ?", [oldest])
     except JobError as error:
         log.warning("history.not_shortened", message=str(error))
+
+
+def _keep(warehouse: Warehouse, records: Sequence[WorkRecord], log: Log) -> None:
+    """Keep records; one that the warehouse cannot take costs no other one."""
+    try:
+        _merge(warehouse, records)
+    except DataError as error:
+        if len(records) == 1:
+            log.error("history.unusable", name=records[0].name, message=str(error))
+            return
+        half = len(records) // 2
+        _keep(warehouse, records[:half], log)
+        _keep(warehouse, records[half:], log)
 
 
 def _merge(warehouse: Warehouse, records: Sequence[WorkRecord]) -> None:

@@ -14,10 +14,12 @@ from mm_jobs.common.s3 import Listed
 
 WORK_KEPT: Final = timedelta(days=14)
 """Longer than any batch waits for another try."""
+AT_ONCE: Final = 2_000
+"""Objects that one sweep removes: each is a request, and the next sweep goes on."""
 
 
 def leftovers(listed: Iterable[Listed], now: datetime) -> list[str]:
-    """Return the keys of what is not needed any more.
+    """Return keys of what is not needed any more, AT_ONCE at most.
 
     What derived manifests have counted is never old: it would have to be counted again, a request for each sol.
 
@@ -31,4 +33,4 @@ def leftovers(listed: Iterable[Listed], now: datetime) -> list[str]:
         if one.key.startswith(WORK_PREFIX)
         and not one.key.startswith(COUNTS_PREFIX)
         and now - one.written_at > WORK_KEPT
-    ]
+    ][:AT_ONCE]

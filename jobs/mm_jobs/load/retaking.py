@@ -107,6 +107,7 @@ def _keys(warehouse: Warehouse, after: str, now: datetime) -> list[str]:
     rows = warehouse.run(
         f"select distinct r.OBJECT_KEY from {TABLES[PHOTOS].qualified} r, lateral flatten(input => r.SOLS) o, "
         "lateral flatten(input => o.value:set_aside) i where r.OBJECT_KEY > ? and r.LOADED_AT < ? "
+        "and coalesce(i.value:what::varchar, 'photo') = 'photo' "
         f"order by r.OBJECT_KEY limit {OBJECTS}",
         (after, naive_utc(now - AT_REST)),
     )

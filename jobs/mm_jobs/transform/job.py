@@ -164,9 +164,10 @@ class Run:
             # A test that failed last time may stand on something that has not changed since.
             scope = due.tables if sound else None
             tests = self._invoke("test", tested_for(scope))
-            told = [*tests, *self._freshness()]
+            ages = self._freshness()
+            told = [*tests, *(ages or ())]
             results.record(self._warehouse, self._spec.run_id, told)
-            if scope is None:
+            if scope is None and ages is not None:
                 results.forget(self._warehouse, [test.name for test in told])
         self._details["tests"] = len(tests)
         if failed := failures([*loop, *rest]):
@@ -176,13 +177,13 @@ class Run:
         if failed := failures(tests):
             self._fail(Reason.TEST_FAILED, failed)
 
-    def _freshness(self) -> list[NodeResult]:
-        """Return how old the sources are. That is told with the tests, and is no fault of this run."""
+    def _freshness(self) -> list[NodeResult] | None:
+        """Return how old the sources are, None where dbt cannot tell. It is told with the tests: no fault of a run."""
         try:
             return self._dbt.freshness()
         except DbtProblem as problem:
             self._log.warning("freshness.unknown", message=str(problem))
-            return []
+            return None
 
     def _models(self, step: str, selection: Selection) -> list[NodeResult]:
         if not selection:

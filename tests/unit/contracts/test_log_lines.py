@@ -56,11 +56,12 @@ def test_records_of_libraries_are_lines_too_and_hide_secrets(monkeypatch: pytest
     try:
         raise OSError('refused: say "friend"')
     except OSError:
-        log.exception("login with %s, token=abc, http://u:p@proxy/", 'say "friend"', extra={"trace_id": "t1"})
+        extra = {"trace_id": "t1", "why": "password: hunter22"}
+        log.exception("login with %s, token=abc, http://u:p@proxy/", 'say "friend"', extra=extra)
     said = out.getvalue()
     assert "t1" in said
     assert "refused: ***" in said
-    for secret in ("friend", "abc", "u:p"):
+    for secret in ("friend", "abc", "u:p", "hunter22"):
         assert secret not in said
     if not text:
         assert json.loads(said)["trace_id"] == "t1"

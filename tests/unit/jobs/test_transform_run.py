@@ -161,9 +161,13 @@ def test_how_old_sources_are_is_told_with_the_tests_and_fails_nothing(
     monkeypatch.setattr(
         job.results, "record", lambda _w, _run, tests: told.extend(f"{test.name} {test.status}" for test in tests)
     )
+    kept: list[list[str]] = []
+    monkeypatch.setattr(job.results, "forget", lambda _w, known: kept.append(list(known)))
     fields = go(loop=[node("a", "success")], test=[node("t", "pass")], freshness=freshness)
     assert fields["details"]["tests"] == 1
     assert told == ["t pass", *more]
+    # What could not be told this time keeps its history.
+    assert kept == ([["t", OLD.name]] if more else [])
 
 
 def test_nothing_is_planned_on_a_loop_that_is_not_built(go: Go, order: list[str]) -> None:

@@ -79,14 +79,16 @@ def test_a_last_word_that_says_little_breaks_nothing(about: dict[str, Any]) -> N
 
 def test_what_was_set_aside_is_counted_by_grain_and_objects_as_the_last_sweep_found_them() -> None:
     def grown(kind: str, details: dict[str, Any]) -> dict[str, float]:
-        before = {g: _value("mars_set_aside_total", grain=g) or 0 for g in ("photo", "sol", "feature", "object")}
+        before = {
+            g: _value("mars_set_aside_total", grain=g) or 0 for g in ("photo", "sol", "feature", "field", "object")
+        }
         end = read_termination(json.dumps({"status": "success", "details": details}), kind)
         assert end is not None
         show_set_aside(kind, end.details)
         return {g: (_value("mars_set_aside_total", grain=g) or 0) - n for g, n in before.items() if
                 _value("mars_set_aside_total", grain=g) != n}  # fmt: skip
 
-    assert grown("ingest", {"set_aside": {"photo": 2, "sol": 1, "made-up": 9}}) == {"photo": 2, "sol": 1}
+    assert grown("ingest", {"set_aside": {"photo": 2, "field": 3, "made-up": 9}}) == {"photo": 2, "field": 3}
     assert grown("sweep", {"set_aside": 1, "still_set_aside": 2}) == {"object": 1}
     assert _value("mars_set_aside_objects") == 3
     # A load of a few objects knows nothing of the others.
